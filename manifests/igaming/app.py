@@ -1,0 +1,451 @@
+"""Serves one role of an example iGaming platform over HTTP: bets, rounds and balances.
+
+One thread, one epoll and the standard library, because many pods start at once on few cores:
+asyncio takes twice as long to start, and `http.server` costs several times as much for a new connection.
+
+Set by the environment (durations are `3s`, `500ms`, `1m`):
+
+    PORT=8080 HOST=0.0.0.0      where it listens; port 0 takes a free one and names it in the first line
+    SERVICE=igaming REVISION=r1 who it says it is, beside HOSTNAME
+    READY_AFTER=0s NEVER_READY= /readyz answers 503 until then, or for ever
+    FAIL_RATE=0                 that share of domain requests answers 500, evenly: 0.25 is every fourth
+    HEALTHZ_STATUS=200          what /healthz answers
+    CRASH_AFTER=                exits 1 that long after its start; 0s is at once
+    ON_SIGTERM=exit             or `drain`: accepts nothing more and finishes what was asked
+    KEEPALIVE_TIMEOUT=75s       closes a connection idle that long; 0s closes each after its answer
+
+Any request may ask to take a while: `?hold_ms=1500`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+BACKLOG = 1024
+INBOX_LIMIT_BYTES = 64 * 1024
+DRAIN_SECONDS = 5.0
+ENTRIES_KEPT = 10_000
+LATENCY_BOUNDS_SECONDS = (0.001, 0.01, 0.1, 1.0, 10.0)
+NEVER = float("inf")
+REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 404: "Not Found", 409: "Conflict"}
+REASONS |= {500: "Internal Server Error", 503: "Service Unavailable"}
+
+Fields = dict[str, object]
+
+
+def seconds(text: str) -> float:
+    """`500ms`, `3s`, `1m` or a bare number of seconds."""
+    for suffix, scale in (("ms", 0.001), ("s", 1.0), ("m", 60.0)):
+        if text.endswith(suffix):
+            return float(text.removesuffix(suffix)) * scale
+    return float(text)
+
+
+class Settings:
+    """What the environment asks for."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.address = (env.get("HOST", "0.0.0.0"), int(env.get("PORT", "8080")))
+        self.service = env.get("SERVICE", "igaming")
+        self.revision = env.get("REVISION", "r1")
+        self.pod = env.get("HOSTNAME") or socket.gethostname()
+        self.ready_after_seconds = NEVER if env.get("NEVER_READY") else seconds(env.get("READY_AFTER", "0s"))
+        self.fail_rate = float(env.get("FAIL_RATE", "0"))
+        self.healthz_status = int(env.get("HEALTHZ_STATUS", "200"))
+        self.crash_after_seconds = seconds(env.get("CRASH_AFTER") or "inf")
+        self.drains = env.get("ON_SIGTERM", "exit") == "drain"
+        self.keepalive_seconds = seconds(env.get("KEEPALIVE_TIMEOUT", "75s"))
+
+
+class RefusedError(Exception):
+    """The request gets this status and this message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Request:
+    """One request; ValueError if it is malformed."""
+
+    def __init__(self, head: bytes) -> None:
+        line, *lines = head.decode("latin-1").split("\r\n")
+        self.method, target, version = line.split(" ")
+        path, _, query = target.partition("?")
+        self.segments = [segment for segment in path.split("/") if segment]
+        hold_ms = dict(pair.partition("=")[::2] for pair in query.split("&")).get("hold_ms", "0")
+        self.hold_seconds = int(hold_ms) / 1000
+        headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
+        if "transfer-encoding" in headers:
+            raise ValueError("the body needs a Content-Length")
+        self.body_bytes = int(headers.get("content-length", "0"))
+        wish = headers.get("connection", "").lower()
+        self.keepalive = wish == "keep-alive" if version == "HTTP/1.0" else wish != "close"
+        self.body = b""
+
+    @property
+    def is_domain(self) -> bool:
+        """Whether a player asks, not the platform: only these fail on demand and are counted."""
+        return not self.segments or self.segments[0] in {"bets", "rounds", "balances"}
+
+    def fields(self) -> Fields:
+        """The JSON object in the body; {} where there is none."""
+        try:
+            fields = json.loads(self.body or b"{}")
+        except ValueError:
+            raise RefusedError(400, "the body is not JSON") from None
+        if not isinstance(fields, dict):
+            raise RefusedError(400, "the body is not a JSON object")
+        return fields
+
+
+def take_request(inbox: bytearray) -> Request | None:
+    """Take the first request out of `inbox`, or None until it is whole."""
+    head, blank, rest = bytes(inbox).partition(b"\r\n\r\n")
+    request = Request(head) if blank else None
+    if request and len(rest) >= request.body_bytes:
+        request.body = rest[: request.body_bytes]
+        inbox[:] = rest[request.body_bytes :]
+        return request
+    if len(inbox) > INBOX_LIMIT_BYTES:
+        raise ValueError("the request is too long")
+    return None
+
+
+class Platform:
+    """The domain: what is asked and what is answered, with no word about connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.started = time.monotonic()
+        self.bets: dict[str, Fields] = {}
+        self.open_rounds: dict[str, float] = {}
+        self.closed_rounds: dict[str, Fields] = {}
+        self.rounds_opened = self.asked = self.in_flight = 0
+        self.latency_sum_seconds = 0.0
+        self.count_by_status: dict[int, int] = {}
+        self.count_by_bound = dict.fromkeys((*LATENCY_BOUNDS_SECONDS, NEVER), 0)
+
+    def answer(self, request: Request) -> tuple[int, Fields | str]:
+        """The status and the body for a request."""
+        try:
+            if request.is_domain and self.fails_now():
+                raise RefusedError(500, "failing as FAIL_RATE asks")
+            return self.route(request)
+        except RefusedError as refused:
+            return refused.status, {"error": str(refused)}
+
+    def fails_now(self) -> bool:
+        """Whether this one is of the failing share: at 0.4, of five requests the third and the fifth."""
+        self.asked += 1
+        rate = self.settings.fail_rate
+        return int(self.asked * rate + 1e-9) > int((self.asked - 1) * rate + 1e-9)
+
+    def route(self, request: Request) -> tuple[int, Fields | str]:
+        match request.method, request.segments:
+            case "GET", []:
+                return 200, {"service": self.settings.service}
+            case "GET", ["balances", player]:
+                return 200, {"player": player, "balance": balance(player)}
+            case "POST", ["bets"]:
+                return self.place_bet(request.fields())
+            case "POST", ["rounds"]:
+                return 201, self.open_round()
+            case "GET", ["rounds", name]:
+                return 200, self.round(name)
+            case "POST", ["rounds", name, "close"]:
+                return 200, self.close_round(name)
+            case "GET", ["internal", "rounds"]:
+                return 200, {"open": len(self.open_rounds), "oldest_seconds": self.oldest_seconds()}
+            case "GET", ["healthz"]:
+                return self.settings.healthz_status, {}
+            case "GET", ["readyz"]:
+                return self.readiness(), {}
+            case "GET", ["metrics"]:
+                return 200, self.metrics()
+        raise RefusedError(404, "no such path or method")
+
+    def readiness(self) -> int:
+        return 200 if time.monotonic() - self.started >= self.settings.ready_after_seconds else 503
+
+    def place_bet(self, fields: Fields) -> tuple[int, Fields]:
+        """The first answer again for a transaction seen before; the bet's id is the same in every pod."""
+        player, stake, name = fields.get("player"), fields.get("stake"), fields.get("round")
+        if not isinstance(player, str) or not isinstance(stake, int | float) or stake <= 0:
+            raise RefusedError(400, "a bet needs a player and a stake over 0")
+        transaction = str(fields.get("transaction") or f"{self.settings.pod}-{self.asked}")
+        if transaction in self.bets:
+            return 200, self.bets[transaction]
+        if name in self.closed_rounds:
+            raise RefusedError(409, f"round {name} is closed")
+        bet = {"bet": f"bet-{transaction}", "player": player, "stake": stake, "round": name}
+        remember(self.bets, transaction, bet)
+        return 201, bet
+
+    def open_round(self) -> Fields:
+        self.rounds_opened += 1
+        name = f"{self.settings.pod}-{self.rounds_opened}"
+        self.open_rounds[name] = time.monotonic()
+        return self.round(name)
+
+    def round(self, name: str) -> Fields:
+        if name in self.open_rounds:
+            return {"round": name, "state": "open"}
+        if name in self.closed_rounds:
+            return self.closed_rounds[name]
+        raise RefusedError(404, f"round {name} is not of this pod")
+
+    def close_round(self, name: str) -> Fields:
+        """Closing twice is closing once."""
+        if self.open_rounds.pop(name, None) is not None:
+            remember(self.closed_rounds, name, {"round": name, "state": "closed"})
+        return self.round(name)
+
+    def oldest_seconds(self) -> float:
+        now = time.monotonic()
+        return round(now - min(self.open_rounds.values(), default=now), 3)
+
+    def count(self, status: int, took_seconds: float) -> None:
+        self.count_by_status[status] = self.count_by_status.get(status, 0) + 1
+        self.latency_sum_seconds += took_seconds
+        for bound in self.count_by_bound:
+            self.count_by_bound[bound] += took_seconds <= bound
+
+    def metrics(self) -> str:
+        """Prometheus text; of domain requests only, so that probes do not dilute an error rate."""
+        who = f'service="{self.settings.service}",revision="{self.settings.revision}"'
+        latency = "request_duration_seconds"
+        return "\n".join(
+            (
+                "# TYPE requests_total counter",
+                *(f'requests_total{{{who},code="{code}"}} {n}' for code, n in self.count_by_status.items()),
+                "# TYPE open_rounds gauge",
+                f"open_rounds{{{who}}} {len(self.open_rounds)}",
+                "# TYPE requests_in_flight gauge",
+                f"requests_in_flight{{{who}}} {self.in_flight}",
+                f"# TYPE {latency} histogram",
+                *(f'{latency}_bucket{{{who},le="{le(b)}"}} {n}' for b, n in self.count_by_bound.items()),
+                f"{latency}_sum{{{who}}} {self.latency_sum_seconds:.6f}",
+                f"{latency}_count{{{who}}} {self.count_by_bound[NEVER]}\n",
+            )
+        )
+
+
+def balance(player: str) -> int:
+    """In cents, the same in every pod and at every time."""
+    return int.from_bytes(player.encode()) % 1_000_003
+
+
+def le(bound: float) -> str:
+    return "+Inf" if bound == NEVER else str(bound)
+
+
+def remember(entries: dict[str, Fields], key: str, entry: Fields) -> None:
+    """Keep the newest entries only, so that a pod under load for days does not grow."""
+    entries[key] = entry
+    if len(entries) > ENTRIES_KEPT:
+        del entries[next(iter(entries))]
+
+
+class Answer:
+    """What goes back to one client, now or once its hold is over."""
+
+    def __init__(self, status: int, payload: bytes, *, ends: bool, counts: bool) -> None:
+        self.status, self.payload, self.ends, self.counts = status, payload, ends, counts
+        self.asked_at = time.monotonic()
+
+
+class Connection:
+    """One client, and when it is due: its held answer, or its end by idleness."""
+
+    def __init__(self, sock: socket.socket, due: float) -> None:
+        self.sock, self.fd, self.due = sock, sock.fileno(), due
+        self.inbox = bytearray()
+        self.held: Answer | None = None
+        self.served = False
+
+
+class Server:
+    """The connections: every byte in and out goes through here, in one thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.platform = Platform(settings)
+        self.connections: dict[int, Connection] = {}
+        self.draining = False
+        self.bell = os.eventfd(0)
+        self.listener = listen(settings.address)
+        self.poll = select.epoll()
+        self.poll.register(self.bell, select.EPOLLIN)
+        self.poll.register(self.listener, select.EPOLLIN)
+
+    def serve(self) -> None:
+        """Until a drain is through."""
+        while self.connections or not self.draining:
+            for fd, _ in self.poll.poll(self.patience_seconds()):
+                self.step(fd)
+            self.expire(time.monotonic())
+
+    def patience_seconds(self) -> float | None:
+        due = min((each.due for each in self.connections.values()), default=NEVER)
+        return None if due == NEVER else max(0.0, due - time.monotonic())
+
+    def step(self, fd: int) -> None:
+        if connection := self.connections.get(fd):
+            self.read(connection)
+        elif fd == self.bell:
+            self.drain()
+        elif not self.draining:
+            self.accept()
+
+    def expire(self, now: float) -> None:
+        for connection in [each for each in self.connections.values() if each.due <= now]:
+            if connection.held:
+                self.send(connection, connection.held)
+                self.advance(connection)
+            else:
+                self.close(connection)
+
+    def drain(self) -> None:
+        """Take what the backlog holds, stop listening, and leave the idle connections."""
+        os.eventfd_read(self.bell)
+        self.accept()
+        self.draining = True
+        self.poll.unregister(self.listener)
+        self.listener.close()
+        for connection in list(self.connections.values()):
+            self.read(connection)
+            if connection.served and not connection.held and not connection.inbox:
+                self.close(connection)
+            elif not connection.held:
+                connection.due = time.monotonic() + DRAIN_SECONDS
+
+    def accept(self) -> None:
+        """Everything in the backlog; what is asked has mostly arrived with it."""
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                continue
+            sock.setblocking(False)
+            connection = Connection(
+                sock, time.monotonic() + max(self.settings.keepalive_seconds, DRAIN_SECONDS)
+            )
+            self.connections[connection.fd] = connection
+            self.poll.register(connection.fd, select.EPOLLIN)
+            self.read(connection)
+
+    def read(self, connection: Connection) -> None:
+        try:
+            chunk = connection.sock.recv(INBOX_LIMIT_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        if chunk:
+            connection.inbox += chunk
+            self.advance(connection)
+        else:
+            self.close(connection)
+
+    def advance(self, connection: Connection) -> None:
+        """Answer what is whole in the inbox, in its order, up to one that is held."""
+        while connection.fd in self.connections and not connection.held:
+            try:
+                request = take_request(connection.inbox)
+            except ValueError as problem:
+                self.send(connection, self.compose(400, {"error": str(problem)}, ends=True, counts=False))
+                return
+            if request is None:
+                return
+            self.serve_request(connection, request)
+
+    def serve_request(self, connection: Connection, request: Request) -> None:
+        status, body = self.platform.answer(request)
+        ends = self.draining or not request.keepalive or not self.settings.keepalive_seconds
+        answer = self.compose(status, body, ends=ends, counts=request.is_domain)
+        if request.hold_seconds:
+            self.platform.in_flight += 1
+            connection.held, connection.due = answer, answer.asked_at + request.hold_seconds
+        else:
+            self.send(connection, answer)
+
+    def compose(self, status: int, body: Fields | str, *, ends: bool, counts: bool) -> Answer:
+        who = {"revision": self.settings.revision, "pod": self.settings.pod}
+        content = body if isinstance(body, str) else json.dumps({**body, **who}) + "\n"
+        kind = "text/plain; version=0.0.4" if isinstance(body, str) else "application/json"
+        payload = content.encode()
+        head = (
+            f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\n"
+            f"Content-Type: {kind}\r\n"
+            f"Content-Length: {len(payload)}\r\n"
+            f"X-Revision: {self.settings.revision}\r\n"
+            f"X-Pod: {self.settings.pod}\r\n"
+            f"Connection: {'close' if ends else 'keep-alive'}\r\n\r\n"
+        )
+        return Answer(status, head.encode() + payload, ends=ends, counts=counts)
+
+    def send(self, connection: Connection, answer: Answer) -> None:
+        """A client that left so many answers unread that this one does not fit is cut off."""
+        self.release(connection)
+        now = time.monotonic()
+        if answer.counts:
+            self.platform.count(answer.status, now - answer.asked_at)
+        try:
+            is_sent = connection.sock.send(answer.payload) == len(answer.payload)
+        except OSError:
+            is_sent = False
+        connection.served, connection.due = True, now + self.settings.keepalive_seconds
+        if answer.ends or self.draining or not is_sent:
+            self.close(connection)
+
+    def release(self, connection: Connection) -> None:
+        if connection.held:
+            connection.held = None
+            self.platform.in_flight -= 1
+
+    def close(self, connection: Connection) -> None:
+        self.release(connection)
+        del self.connections[connection.fd]
+        connection.sock.close()
+
+
+def listen(address: tuple[str, int]) -> socket.socket:
+    """Accepted connections inherit TCP_NODELAY; create_server sets SO_REUSEADDR."""
+    listener = socket.create_server(address, backlog=BACKLOG)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.setblocking(False)
+    return listener
+
+
+def crash(*_: object) -> None:
+    print("crashing as CRASH_AFTER asks", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    settings = Settings(dict(os.environ))
+    if settings.crash_after_seconds == 0:
+        crash()
+    server = Server(settings)
+    if settings.drains:
+        signal.signal(signal.SIGTERM, lambda *_: os.eventfd_write(server.bell, 1))
+    if settings.crash_after_seconds < NEVER:
+        signal.signal(signal.SIGALRM, crash)
+        signal.setitimer(signal.ITIMER_REAL, settings.crash_after_seconds)
+    host, port = server.listener.getsockname()
+    print(f"{settings.service} {settings.revision} listens on {host}:{port}", flush=True)
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()
