@@ -1,11 +1,29 @@
-"""Blue-green: the whole preview beside the whole stable side, then one shift of the Services."""
+"""Blue-green: the whole preview beside the whole stable side, then one shift of the Services.
+
+The laws of this walk: the Services are pinned to one revision from the first write to the last; a preview
+that waits stays one pod under the full size (a full one would retire the old side if somebody wrote
+minReadySeconds); the old side is untouched until the shift is verified and the gates after it have passed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from strategies.quantities import WHOLE, Amount
+from strategies.model import (
+    Begin,
+    Finish,
+    Hold,
+    Observed,
+    Pause,
+    Phase,
+    Stage,
+    Stand,
+    Step,
+    Wish,
+)
+from strategies.quantities import WHOLE, Amount, surge_percent
+from strategies.steps import arriving, ask, carried, finish, go_back, guard, linger, pin, rehold, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +34,84 @@ class BlueGreen:
     promote_after_seconds: float = 0.0
     preview_replicas: Amount = WHOLE
     keep_old_seconds: float = 300.0
+
+    def decide(self, seen: Observed) -> Step:
+        """Give the one next step."""
+        match seen.phase:
+            case None:
+                return Begin()
+            case Phase.TRYING:
+                return guard(seen) or self._try(seen)
+            case Phase.PROMOTING:
+                return self._promote(seen)
+            case Phase.FINISHING:
+                return finish(seen)
+            case Phase.RETURNING:
+                return go_back(seen)
+
+    def _try(self, seen: Observed) -> Step:
+        size = self.waiting_size(seen.replicas)
+        return (
+            pin(seen, seen.stable.revision)
+            or _bring_up(seen, size, Phase.TRYING)
+            or ask(seen, Stage.BEFORE, seen.preview.revision, seen.preview.pods)
+            or self._approval(seen)
+            or Hold(seen.replicas, seen.replicas, Phase.PROMOTING, proportional=True)
+        )
+
+    def waiting_size(self, replicas: int) -> int:
+        """Size the preview while it waits: under the full size, a size that a percentage can state.
+
+        Of 6 that is 5 (83% rounds up to 5); of 1 it is 1, for there is nothing smaller to try.
+        """
+        wanted = max(1, min(self.preview_replicas.of(replicas), replicas - 1))
+        return Amount(surge_percent(replicas, wanted), percent=True).of(replicas) or 1
+
+    def _approval(self, seen: Observed) -> Step | None:
+        if seen.wish is Wish.PROMOTE:
+            return None
+        if self.promote == "manual":
+            return Stand("the preview passed its gates and waits for a person to promote it")
+        return linger(seen, "promoteAfter", self.promote_after_seconds, "promoteAfter to pass")
+
+    def _promote(self, seen: Observed) -> Step:
+        return (
+            (rehold(seen) if seen.shifted else guard(seen) or _ready_to_shift(seen))
+            or pin(seen, seen.preview.revision)
+            or _standing(seen)
+            or carried(seen, seen.preview, seen.stable)
+            or ask(seen, Stage.AFTER, seen.preview.revision, seen.preview.pods)
+            or self._keep(seen)
+            or spread(seen, seen.stable, "old side")
+            or Finish()
+        )
+
+    def _keep(self, seen: Observed) -> Step | None:
+        if seen.wish is Wish.FINISH or seen.stable.gone:
+            return None
+        return linger(seen, "keepOld", self.keep_old_seconds, "keepOld to pass; the old side stands ready")
+
+
+def _ready_to_shift(seen: Observed) -> Step | None:
+    """Bring the approved preview to full size; its gates are asked again where this process has not heard them."""
+    return (
+        pin(seen, seen.stable.revision)
+        or _bring_up(seen, seen.replicas, Phase.PROMOTING)
+        or ask(seen, Stage.BEFORE, seen.preview.revision, seen.preview.pods)
+    )
+
+
+def _bring_up(seen: Observed, size: int, phase: Phase) -> Step | None:
+    """Bring the preview to a size, all ready, and pause there."""
+    if seen.preview.desired < size and (seen.paused or seen.partitioned):
+        return Hold(seen.replicas, size, phase, proportional=True)
+    if not (seen.settled and seen.preview.complete and seen.preview.desired >= size):
+        return arriving(seen)
+    return None if seen.paused else Pause()
+
+
+def _standing(seen: Observed) -> Step | None:
+    """Go on only with a full preview; turn round when it falls down while the old side stands."""
+    if seen.stable.gone or (seen.preview.complete and seen.preview.desired >= seen.replicas):
+        return None
+    return arriving(seen)

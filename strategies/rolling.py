@@ -1,16 +1,176 @@
-"""Rolling: batch by batch, each brought up dark, gated, and only then let in."""
+"""Rolling: batch by batch, each brought up dark, gated, and only then let in.
+
+The laws of this walk: a pod of the preview gets its label, and with it traffic, after its gates said yes;
+an old pod loses its label, and with it traffic, before it is removed; while the release rests between two
+batches no Service asks for the label, so that pods born while nobody watches serve. Ready capacity behind
+the Services never falls under the Deployment's size, or where `surge: 0` was chosen, under that less a batch.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strategies.quantities import Amount
+from strategies.model import (
+    Admit,
+    Begin,
+    Detach,
+    Finish,
+    Hold,
+    Observed,
+    Pause,
+    Phase,
+    Pod,
+    Stage,
+    Step,
+    Wait,
+)
+from strategies.quantities import Amount, next_target
+from strategies.steps import (
+    LABELS_SECONDS,
+    admit_newborn,
+    arriving,
+    ask,
+    finish,
+    go_back,
+    guard,
+    linger,
+    spread,
+    valve,
+)
+
+
+QUARTER = Amount(25, percent=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
     """Options of `strategy.rolling`; durations in seconds. No `surge` means as many as the batch."""
 
-    batch: Amount = Amount(25, percent=True)
+    batch: Amount = QUARTER
     surge: Amount | None = None
     bake_seconds: float = 30.0
+
+    def decide(self, seen: Observed) -> Step:
+        """Give the one next step."""
+        match seen.phase:
+            case None:
+                return Begin()
+            case Phase.TRYING | Phase.PROMOTING:
+                return guard(seen) or self._walk(seen)
+            case Phase.FINISHING:
+                return finish(seen)
+            case Phase.RETURNING:
+                return go_back(seen)
+
+    def _walk(self, seen: Observed) -> Step:
+        return (
+            admit_newborn(seen, seen.stable)
+            or _arrived(seen)
+            or _let_in(seen)
+            or self._rest(seen)
+            or _valve_on(seen)
+            or self._detach(seen)
+            or self._advance(seen)
+        )
+
+    def _rest(self, seen: Observed) -> Step | None:
+        """Watch a batch that was let in, with the valve off; once, and not where the next is under way."""
+        if not seen.preview.desired or _detached(seen) or self._rested(seen):
+            return None
+        return valve(seen, on=False) or self._bake(seen) or self._ask_admitted(seen)
+
+    def _rested(self, seen: Observed) -> bool:
+        return not (self._bake(seen) or self._ask_admitted(seen))
+
+    def _bake(self, seen: Observed) -> Step | None:
+        """Bake each size of the preview once; bringing up the next batch starts another timer."""
+        size = seen.preview.desired
+        return linger(seen, f"bake {size}", self.bake_seconds, f"{size} preview pods to bake")
+
+    def _ask_admitted(self, seen: Observed) -> Step | None:
+        size, pods = seen.preview.desired, seen.preview.pods
+        during = ask(seen, Stage.DURING, f"{size} pods", pods)
+        return during or (ask(seen, Stage.AFTER, f"{size} pods", pods) if size >= seen.replicas else None)
+
+    def _detach(self, seen: Observed) -> Step | None:
+        """Take as many old pods out of the endpoints as the next hold removes, and let them drain."""
+        wanted, detached = self._excess(seen), _detached(seen)
+        if len(detached) > wanted:
+            return Admit(detached[-1].name)
+        if len(detached) < wanted:
+            return Detach(_first_to_go(seen).name)
+        return _drained(seen, detached)
+
+    def _excess(self, seen: Observed) -> int:
+        """Count the old pods that are too many: 6 old beside 2 new of 6 is 2; with `surge: 0`, a batch."""
+        over = seen.stable.desired - max(0, seen.replicas - seen.preview.desired)
+        room = 0 if self._surge(seen) else self._step(seen) - seen.preview.desired
+        return min(seen.stable.desired, max(0, over) + room)
+
+    def _surge(self, seen: Observed) -> int:
+        return (self.surge or self.batch).of(seen.replicas) if self.surge != Amount(0) else 0
+
+    def _step(self, seen: Observed) -> int:
+        """Size the preview after the next batch."""
+        batch = self.batch.of(seen.replicas)
+        surge = self._surge(seen)
+        return next_target(seen.replicas, min(batch, surge) if surge else batch, seen.preview.desired)
+
+    def _advance(self, seen: Observed) -> Step:
+        if seen.preview.desired >= seen.replicas:
+            return Finish()
+        left = seen.stable.desired - self._excess(seen)
+        return Hold(left, self._step(seen), open=not left)
+
+
+def _arrived(seen: Observed) -> Step | None:
+    """Wait for a batch to be there, dark, and pause."""
+    if not seen.preview.desired and seen.paused:
+        return None
+    if not (seen.settled and seen.preview.complete and (seen.paused or seen.partitioned)):
+        return arriving(seen)
+    return None if seen.paused else Pause()
+
+
+def _let_in(seen: Observed) -> Step | None:
+    """Ask the gates of the dark pods, label them, and see them serve."""
+    dark = _dark(seen)
+    if dark:
+        return ask(seen, Stage.BEFORE, ", ".join(pod.name for pod in dark), dark) or Admit(dark[0].name)
+    every = len(seen.services)
+    if any(pod.endpoints < every for pod in seen.preview.pods):
+        return Wait("let in", "the endpoints to take in the preview")
+    return None
+
+
+def _dark(seen: Observed) -> tuple[Pod, ...]:
+    return tuple(pod for pod in seen.preview.pods if seen.valve and not pod.labelled)
+
+
+def _detached(seen: Observed) -> tuple[Pod, ...]:
+    return tuple(pod for pod in seen.stable.pods if pod.detached)
+
+
+def _valve_on(seen: Observed) -> Step | None:
+    """Label every pod that serves, let the label be seen everywhere, and only then ask for it."""
+    if seen.stable.gone or all(one.valve for one in seen.services):
+        return None
+    bare = (pod for pod in (*seen.stable.pods, *seen.preview.pods) if not pod.labelled and not pod.detached)
+    return next((Admit(pod.name) for pod in bare), None) or _labels_seen(seen) or valve(seen, on=True)
+
+
+def _labels_seen(seen: Observed) -> Step | None:
+    left = LABELS_SECONDS - seen.labels_age_seconds
+    return Wait("labels", "the pods' labels to be seen", left) if left > 0 else None
+
+
+def _first_to_go(seen: Observed) -> Pod:
+    """Choose an old pod: those that are not ready are removed first whatever their cost, so detach them first."""
+    return min((pod for pod in seen.stable.pods if not pod.detached), key=lambda pod: (pod.ready, pod.name))
+
+
+def _drained(seen: Observed, detached: tuple[Pod, ...]) -> Step | None:
+    if any(pod.endpoints for pod in detached):
+        return Wait("detached", "the detached pods to leave the endpoints")
+    names = ", ".join(pod.name for pod in detached)
+    return spread(seen, seen.stable, names) if detached else None

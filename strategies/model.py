@@ -1,0 +1,319 @@
+"""The vocabulary of a release: what is observed, and the one thing that is decided next.
+
+A strategy is a frozen dataclass of options with `decide(seen: Observed) -> Step`. The loop carries out
+the step (at most one write), looks again and asks again, so nothing has to be remembered between two
+decisions but what the cluster shows and what this process has witnessed (`verdicts`, `waited`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+
+class Phase(Enum):
+    """How far the release has come, as the cluster remembers it."""
+
+    TRYING = "trying"  # a preview is being brought up or, rolling, let in batch by batch
+    PROMOTING = "promoting"  # blue-green: approved; to full size, shift, gates after, keep the old side
+    FINISHING = "finishing"  # the old side is being retired; no way back but a rollback
+    RETURNING = "returning"  # on the way back to stable
+
+
+class Template(Enum):
+    """Whose pod template the Deployment carries."""
+
+    STABLE = "stable"
+    PREVIEW = "preview"
+    FOREIGN = "foreign"
+
+
+class Stage(Enum):
+    """When a gate is asked."""
+
+    BEFORE = "before"
+    DURING = "during"
+    AFTER = "after"
+
+
+class Outcome(Enum):
+    """How a release ended."""
+
+    PROMOTED = "promoted"
+    ABORTED = "aborted"
+    DEGRADED = "degraded"
+
+
+class Wish(Enum):
+    """What a person asked of the running release."""
+
+    PROMOTE = "promote"
+    FINISH = "finish"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One live pod (no deletionTimestamp)."""
+
+    name: str
+    ready: bool = True
+    labelled: bool = False  # carries the valve's label
+    detached: bool = False  # marked to go: first in line when its ReplicaSet shrinks
+    endpoints: int = 0  # in how many listed Services it is a ready endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two revisions: its ReplicaSet and its live pods."""
+
+    revision: str  # pod-template-hash; empty while the ReplicaSet does not exist
+    desired: int = 0  # spec.replicas of the ReplicaSet
+    pods: tuple[Pod, ...] = ()
+    trouble: str = ""  # why its pods will not come: CrashLoopBackOff, quota, denied ...
+    lingers: bool = False  # every container sleeps in preStop long enough for endpoints to spread
+
+    @property
+    def ready(self) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.pods if pod.ready)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every pod that is wanted is there and ready."""
+        return len(self.ready) == len(self.pods) == self.desired
+
+    @property
+    def carries(self) -> bool:
+        """Whether any of its pods gets traffic."""
+        return any(pod.endpoints for pod in self.pods)
+
+    @property
+    def gone(self) -> bool:
+        return not self.desired and not self.pods
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A listed Service: the revision it is pinned to, if any, and whether it asks for the valve's label."""
+
+    name: str
+    pin: str = ""
+    valve: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The gates of one stage, asked about one thing: a revision, a batch, a number of pods."""
+
+    stage: Stage
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The folded answer of a stage's gates; `evidence` names what decided."""
+
+    passed: bool
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One consistent look. Times in seconds, witnessed by this process on a clock that cannot jump."""
+
+    replicas: int  # spec.replicas, just read
+    stable: Side
+    preview: Side
+    services: tuple[Service, ...]
+    phase: Phase | None = None  # None: nothing of ours is in the cluster
+    template: Template = Template.STABLE
+    settled: bool = True  # observedGeneration has caught up
+    paused: bool = False
+    partitioned: bool = False  # both ReplicaSets have the sizes that the hold asks for
+    returned: bool = False  # the way-back settings stand: old template, maxUnavailable 0, unpaused
+    tampered: bool = False  # the hold's own fields are not as we wrote them
+    shrunk: bool = False  # the stable side lost pods to somebody's write, not to scaling
+    wish: Wish | None = None
+    fast: bool = False  # rollback --fast: no waiting for drains on the way back
+    gated: frozenset[Stage] = frozenset(Stage)  # the stages that have gates at all
+    labels_age_seconds: float = math.inf  # since this process last labelled a pod
+    deadline_seconds: float = 600.0  # the Deployment's own progressDeadlineSeconds
+    verdicts: Mapping[Question, Verdict] = field(default_factory=dict)
+    waited: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def serving(self) -> int:
+        """How many ready pods get traffic from every listed Service."""
+        every = len(self.services)
+        return sum(pod.endpoints == every for pod in (*self.stable.ready, *self.preview.ready))
+
+    @property
+    def shifted(self) -> bool:
+        return any(service.pin and service.pin == self.preview.revision for service in self.services)
+
+    @property
+    def valve(self) -> bool:
+        """Whether any Service asks for the label: then a pod without it is dark."""
+        return any(service.valve for service in self.services)
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Pause the Deployment and write down the user's settings: nobody's template edit can act from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Unpause the Deployment with exactly `stable` old and `preview` new pods, and the preview's template.
+
+    `proportional` states the surge in per cent, which keeps its meaning when somebody scales;
+    `open` leaves the user's minReadySeconds in force (the last batch where there is no room to surge).
+    """
+
+    stable: int
+    preview: int
+    phase: Phase = Phase.TRYING
+    proportional: bool = False
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Pause the held Deployment, so that nobody's edit acts while we look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehold:
+    """Put back the hold that somebody's write has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Let one Service select one revision only; an empty revision takes the pin away."""
+
+    service: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Valve:
+    """Let one Service ask for the label too (on), or no more (off)."""
+
+    service: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Label a pod, so that it gets traffic when it is ready; it is no longer first to go."""
+
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """Take a pod out of the endpoints and mark it as the first to go; it keeps running."""
+
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """Take our label and mark off a pod."""
+
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Put the user's minReadySeconds back while paused: the controller retires the old side at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Let Kubernetes itself retire the old side in `seconds`, also when no process of ours lives."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Write down that the release goes back, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """The old template with room to surge and none to lose: stable comes back, then the preview goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Put back all settings that are the user's, unpause, and forget: the last write of a release."""
+
+    outcome: Outcome
+
+
+Action = (
+    Begin
+    | Hold
+    | Pause
+    | Rehold
+    | Pin
+    | Valve
+    | Admit
+    | Detach
+    | Clean
+    | Finish
+    | Arm
+    | Turn
+    | Return
+    | Restore
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the gates of a stage; `pods` are those that a pod-wise gate is asked of."""
+
+    question: Question
+    pods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do until something changes or, when `seconds` is given, that much time has gone.
+
+    `key` names the timer that `Observed.waited` reports from the first time this wait is returned.
+    """
+
+    key: str
+    reason: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Only a person can continue: the process may end, the state stands."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The release is over."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+Step = Action | Ask | Wait | Stand | End
+
+
+class Strategy(Protocol):
+    """The walk from stable to preview. `decide` is a function of what it is shown and nothing else."""
+
+    def decide(self, seen: Observed) -> Step: ...

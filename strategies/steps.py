@@ -1,0 +1,176 @@
+"""The steps that strategies share. Each returns what to do next, or None: nothing more to ask of it."""
+
+from __future__ import annotations
+
+from strategies.model import (
+    Admit,
+    Ask,
+    Clean,
+    Detach,
+    End,
+    Observed,
+    Outcome,
+    Pin,
+    Pod,
+    Question,
+    Rehold,
+    Restore,
+    Return,
+    Side,
+    Stage,
+    Step,
+    Turn,
+    Valve,
+    Wait,
+)
+
+SPREAD_SECONDS = 2.0  # from the EndpointSlices to every node's data plane (kube-proxy batches for up to 1 s)
+LABELS_SECONDS = 0.3  # from a pod's label to the endpoints controller's view of it
+
+
+def rehold(seen: Observed) -> Step | None:
+    """Put the hold back before anything else where somebody has written over it."""
+    return Rehold() if seen.tampered else None
+
+
+def guard(seen: Observed) -> Step | None:
+    """Answer what somebody else did to the hold before anything of our own."""
+    if not seen.replicas:
+        return Turn("scaled to 0 in mid-release")
+    if seen.shrunk and not seen.tampered:
+        return Turn("the stable side was shrunk by somebody's write")
+    return rehold(seen)
+
+
+def linger(seen: Observed, key: str, seconds: float, reason: str) -> Wait | None:
+    """Wait once for a span of time that this process has witnessed in full."""
+    left = seconds - seen.waited.get(key, 0.0)
+    return Wait(key, reason, left) if left > 0 else None
+
+
+def arriving(seen: Observed) -> Step:
+    """Wait for the preview's pods; turn round when they cannot come or the deadline has passed."""
+    key = f"{seen.preview.desired} of the preview ready"
+    if seen.preview.trouble:
+        return Turn(seen.preview.trouble)
+    if seen.waited.get(key, 0.0) >= seen.deadline_seconds:
+        return Turn(f"not ready within the progress deadline of {seen.deadline_seconds:g}s")
+    ready, wanted = len(seen.preview.ready), seen.preview.desired
+    return Wait(key, f"{ready} of {wanted} preview pods ready", seen.deadline_seconds)
+
+
+def ask(seen: Observed, stage: Stage, about: str, pods: tuple[Pod, ...]) -> Step | None:
+    """Ask the gates of a stage, once for each thing they are asked about; no means turn round."""
+    if stage not in seen.gated:
+        return None
+    question = Question(stage, about)
+    verdict = seen.verdicts.get(question)
+    if verdict is None:
+        return Ask(question, tuple(pod.name for pod in pods))
+    return None if verdict.passed else Turn(verdict.evidence)
+
+
+def pin(seen: Observed, revision: str) -> Step | None:
+    """Point every listed Service, in the spec's order, at one revision, or with "" at all again."""
+    return next((Pin(one.name, revision) for one in seen.services if one.pin != revision), None)
+
+
+def valve(seen: Observed, *, on: bool) -> Step | None:
+    return next((Valve(one.name, on) for one in seen.services if one.valve is not on), None)
+
+
+def carried(seen: Observed, side: Side, other: Side) -> Step | None:
+    """Wait until the endpoints are the ready pods of one side and nothing else."""
+    every = len(seen.services)
+    if other.carries or any(pod.endpoints < every for pod in side.ready):
+        return Wait(f"endpoints of {side.revision}", f"endpoints to follow to {side.revision}")
+    return None
+
+
+def spread(seen: Observed, leaving: Side, key: str) -> Step | None:
+    """Wait until every node has heard that these pods left, unless their preStop outlasts that anyway."""
+    if leaving.lingers or seen.fast:
+        return None
+    return linger(seen, f"spread {key}", SPREAD_SECONDS, "the endpoints' change to reach every node")
+
+
+def admit_newborn(seen: Observed, side: Side) -> Step | None:
+    """Label pods at sight that were born while the valve is on, so that they serve once ready."""
+    if not seen.valve:
+        return None
+    return next((Admit(pod.name) for pod in side.pods if not pod.labelled and not pod.detached), None)
+
+
+def clean(seen: Observed) -> Step | None:
+    """Leave nothing of ours on the pods that stay."""
+    left = (pod for pod in (*seen.stable.pods, *seen.preview.pods) if pod.labelled or pod.detached)
+    return next((Clean(pod.name) for pod in left), None)
+
+
+def finish(seen: Observed) -> Step:
+    """Wait for the old side to go, then take our hands off the Services, the pods and the Deployment."""
+    if not seen.stable.gone:
+        return Wait("old side", f"{len(seen.stable.pods)} old pods to be retired")
+    return _hands_off(seen) or Restore(Outcome.PROMOTED)
+
+
+def _hands_off(seen: Observed) -> Step | None:
+    return pin(seen, "") or valve(seen, on=False) or clean(seen)
+
+
+def go_back(seen: Observed) -> Step:
+    """Return to stable: traffic first, then the Deployment, then the settings."""
+    if not seen.returned:
+        return _traffic_back(seen) or _ranks_back(seen) or Return()
+    return _readmit(seen) or _whole_again(seen) or _hands_off(seen) or Restore(Outcome.ABORTED)
+
+
+def _traffic_back(seen: Observed) -> Step | None:
+    """Move the pinned Services to stable, or to both sides where stable alone could not carry the load."""
+    if seen.shifted and not _able(seen):
+        return next(Pin(one.name, "") for one in seen.services if one.pin == seen.preview.revision)
+    away = (one for one in seen.services if one.pin not in ("", seen.stable.revision))
+    return next((Pin(one.name, seen.stable.revision) for one in away), None) or _left(seen)
+
+
+def _able(seen: Observed) -> bool:
+    """Say whether stable alone serves at least what is wanted, or at least what the preview serves."""
+    return len(seen.stable.ready) >= max(1, min(seen.replicas, len(seen.preview.ready)))
+
+
+def _left(seen: Observed) -> Step | None:
+    """Wait until the preview has lost its traffic, where the Services can tell the two sides apart."""
+    if seen.fast or not any(one.pin for one in seen.services):
+        return None
+    if all(one.pin for one in seen.services) and seen.preview.carries:
+        return Wait("left", "the preview to leave the endpoints")
+    return spread(seen, seen.preview, "preview") if seen.preview.pods else None
+
+
+def _ranks_back(seen: Observed) -> Step | None:
+    """Let detached stable pods serve again and put dark preview pods first in line to go."""
+    if not seen.valve:
+        return None
+    dark = (Detach(pod.name) for pod in seen.preview.pods if not pod.labelled and not pod.detached)
+    return _readmit(seen) or next(dark, None)
+
+
+def _readmit(seen: Observed) -> Step | None:
+    if not seen.valve:
+        return None
+    return next((Admit(pod.name) for pod in seen.stable.pods if not pod.labelled), None)
+
+
+def _whole_again(seen: Observed) -> Step | None:
+    """Wait until stable serves at full size and the preview is gone; past the deadline that is degraded."""
+    every = len(seen.services)
+    serving = sum(pod.endpoints == every for pod in seen.stable.ready)
+    if serving >= seen.replicas and seen.preview.gone:
+        return None
+    if seen.waited.get("stable", 0.0) >= seen.deadline_seconds:
+        return End(Outcome.DEGRADED, f"only {serving} of {seen.replicas} stable pods came back")
+    return Wait(
+        "stable",
+        f"stable to serve ({serving} of {seen.replicas}) and the preview to go",
+        seen.deadline_seconds,
+    )
