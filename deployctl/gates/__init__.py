@@ -1,0 +1,1 @@
+"""Questions that are asked before traffic moves on: one file a gate."""

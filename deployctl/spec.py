@@ -1,0 +1,260 @@
+"""The spec file: what is released, how, and which gates it must pass."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal
+
+from msgspec import Meta, Struct
+
+from deployctl import document, manifest, plugins
+from deployctl.document import Document, Place, Table
+from deployctl.errors import Problem, SpecError
+from deployctl.reading import INVALID, Reader, node, written
+from deployctl.shapes import Chosen, shape
+
+DEFAULT_FILE = "deployctl.yaml"
+DNS_LABEL = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+DNS_SUBDOMAIN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
+UID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+
+Label = Annotated[
+    str,
+    Meta(
+        pattern=DNS_LABEL,
+        max_length=63,
+        extra={"expected": "a DNS-1123 label: at most 63 of a-z, 0-9 and -, the first and last not -"},
+    ),
+]
+Subdomain = Annotated[
+    str,
+    Meta(
+        pattern=DNS_SUBDOMAIN,
+        max_length=253,
+        extra={"expected": "a DNS-1123 subdomain: labels of a-z, 0-9 and -, joined by dots, at most 253"},
+    ),
+]
+ClusterId = Annotated[str, Meta(pattern=UID, extra={"expected": "the UID of the namespace kube-system"})]
+FileName = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]+$", extra={"expected": "the path of a file"})]
+AtLeastOne = Annotated[int, Meta(ge=1)]
+NotNegative = Annotated[int, Meta(ge=0)]
+
+
+class Metadata(Struct, frozen=True, kw_only=True):
+    """The name of the app.
+
+    name: names the release, its record and its lock
+    namespace: where everything of it lives; the context's own unless it is given
+    cluster: the UID of the namespace kube-system of the only cluster that this file is for
+    """
+
+    name: Label
+    namespace: Label | None = None
+    cluster: ClusterId | None = None
+
+
+class Workload(Struct, frozen=True, kw_only=True):
+    """The Kubernetes objects that are released.
+
+    manifests: files beside this one; what is not in them is taken from the cluster
+    deployment: the name of the Deployment
+    services: every Service that sends traffic to its pods, in the order in which they are shifted
+    """
+
+    manifests: Annotated[tuple[FileName, ...], Meta(extra={"unique": ""})] = ()
+    deployment: Subdomain
+    services: Annotated[tuple[Label, ...], Meta(min_length=1, extra={"unique": ""})]
+
+
+class Drain(Struct, frozen=True, kw_only=True):
+    """How pods lose their traffic before they go.
+
+    preStop: sleep of a container that has no preStop of its own; `keep` leaves the template alone
+    """
+
+    pre_stop_seconds: float | Literal["keep"] = 5.0
+
+
+class Gate(Struct, frozen=True, kw_only=True):
+    """A question, and how often it is asked until the answer stands.
+
+    name: unique in its stage
+    interval: from one measurement to the next
+    count: how many measurements
+    failureLimit: how many of them may fail
+    consecutiveErrorLimit: how many may come to no answer, one after the other
+    timeout: for one measurement
+    initialDelay: before the first one
+    """
+
+    name: Label
+    interval_seconds: float = 1.0
+    count: AtLeastOne = 1
+    failure_limit: NotNegative = 0
+    consecutive_error_limit: NotNegative = 4
+    timeout_seconds: float = 5.0
+    initial_delay_seconds: float = 0.0
+    ask: Annotated[Chosen, Meta(extra={"group": plugins.GATES, "beside": True})]
+
+    def __post_init__(self) -> None:
+        if self.failure_limit >= self.count:
+            raise ValueError(f"failureLimit: {self.failure_limit} of {self.count}; expected less than count")
+        if self.timeout_seconds <= 0:
+            raise ValueError("timeout: no time at all; expected a duration above 0s")
+
+
+Stage = Annotated[tuple[Gate, ...], Meta(extra={"unique": "name"})]
+
+
+class Gates(Struct, frozen=True, kw_only=True):
+    """What must be answered with yes, and when.
+
+    before: asked of pods without traffic
+    during: asked after a batch was let in, before the next one
+    after: asked once all traffic has moved
+    """
+
+    before: Stage = ()
+    during: Stage = ()
+    after: Stage = ()
+
+
+class Spec(Struct, frozen=True, kw_only=True):
+    """What is released and how.
+
+    workload: the Kubernetes objects
+    strategy: the one strategy, with its options
+    drain: how pods lose their traffic
+    gates: what must be answered with yes
+    """
+
+    workload: Workload
+    strategy: Annotated[Chosen, Meta(extra={"group": plugins.STRATEGIES})]
+    drain: Drain = Drain()
+    gates: Gates = Gates()
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """What kind of document this is."""
+
+    api_version: Literal["deployctl.dev/v1alpha1"]
+    kind: Literal["App"]
+
+
+class App(Header, frozen=True, kw_only=True):
+    """One app that deployctl releases."""
+
+    metadata: Metadata
+    spec: Spec
+
+    @property
+    def name(self) -> str:
+        return self.metadata.name
+
+    @property
+    def namespace(self) -> str | None:
+        return self.metadata.namespace
+
+
+class Loaded(Struct, frozen=True):
+    """The apps of a file with the objects of their manifests, one tuple each, and what may be meant otherwise."""
+
+    apps: tuple[App, ...]
+    objects: tuple[tuple[dict[str, Any], ...], ...]
+    warnings: tuple[Problem, ...]
+
+
+def read(path: str | Path, *, stdin: BinaryIO | None = None) -> Loaded:
+    """Read a spec file, DIR/deployctl.yaml, or with `-` the standard input; raise SpecError with all problems."""
+    file, folder, text = _source(str(path), stdin)
+    documents, problems = document.compose(text, file)
+    readers = [(one, Reader(problems)) for one in documents]
+    apps = [_app(one, reader) for one, reader in readers]
+    _names(readers, problems)
+    objects = [tuple(_objects(reader, folder)) for _, reader in readers]
+    if problems:
+        raise SpecError(sorted(problems, key=lambda one: (one.file != file, one.file, one.line, one.column)))
+    return Loaded(tuple(apps), tuple(objects), tuple(w for _, reader in readers for w in _warnings(reader)))
+
+
+def _source(path: str, stdin: BinaryIO | None) -> tuple[str, Path, str]:
+    """Give the name to show, the folder that its manifests are relative to, and the text."""
+    if path == "-":
+        return "stdin", Path(), document.decode((stdin or sys.stdin.buffer).read(), "stdin")
+    file = Path(path) / DEFAULT_FILE if Path(path).is_dir() else Path(path)
+    return str(file), file.parent, document.text_of(file)
+
+
+def _app(one: Document, reader: Reader) -> Any:
+    """Read one document as an App; one of another kind is only told so."""
+    root = one.root
+    if isinstance(root, Table):
+        head = {name: pair for name, pair in root.pairs.items() if name in ("apiVersion", "kind")}
+        if reader.read(Table(root.place, head), shape(Header), "") is INVALID:
+            return INVALID
+    return reader.read(root, shape(App), "")
+
+
+def _names(readers: list[tuple[Document, Reader]], problems: list[Problem]) -> None:
+    """Report apps of one name in one namespace."""
+    seen: dict[tuple[str, str | None], Place] = {}
+    for _, reader in readers:
+        place, name = reader.found.get("metadata.name", (None, ""))
+        namespace = reader.found.get("metadata.namespace", (None, None))[1]
+        if place and (first := seen.setdefault((name, namespace), place)) is not place:
+            again = f"{name} again, first at {first.line}:{first.column}"
+            problems.append(
+                place.problem("metadata.name", f"{again}; expected one app of a name in a namespace")
+            )
+
+
+def _objects(reader: Reader, folder: Path) -> Iterator[dict[str, Any]]:
+    """Read the manifests of one app; what is wrong in them joins the reader's problems."""
+    for path, (place, name) in list(reader.found.items()):
+        if not path.startswith("spec.workload.manifests["):
+            continue
+        try:
+            raw = (folder / name).read_bytes()
+        except OSError as error:
+            reader.problems.append(
+                place.problem(path, f"{folder / name}: {error.strerror}; expected a manifest")
+            )
+            continue
+        try:
+            yield from manifest.objects(document.decode(raw, str(folder / name)), str(folder / name))
+        except SpecError as error:
+            reader.problems += error.problems
+
+
+def _warnings(reader: Reader) -> Iterator[Problem]:
+    place, stage = reader.found.get("spec.gates.during", (None, ()))
+    if place and stage and reader.found["spec.strategy"][1].kind == "blueGreen":
+        yield place.problem(
+            "spec.gates.during", "never asked by blueGreen, which shifts once; expected before or after"
+        )
+
+
+def canonical(app: App) -> dict[str, Any]:
+    """Write an app as plain JSON with every default spelled out: what the record in the cluster keeps."""
+    whole: dict[str, Any] = written(app)
+    return whole
+
+
+def from_canonical(whole: dict[str, Any], *, source: str = "record") -> App:
+    """Read back what `canonical` wrote; raise SpecError where this version cannot."""
+    reader = Reader([])
+    app = _app(Document(node(whole, Place(source))), reader)
+    if reader.problems:
+        raise SpecError(reader.problems)
+    assert isinstance(app, App)
+    return app
+
+
+def digest(app: App, objects: tuple[dict[str, Any], ...]) -> str:
+    """Name an app and its manifests by their content (sha256): the same input has the same digest."""
+    whole = {"app": canonical(app), "objects": objects}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
