@@ -1,0 +1,227 @@
+"""Each action as the one call that carries it out. Pure: built here, sent elsewhere.
+
+Every write to the Deployment is one JSON patch that begins with tests: that the generation is the one we
+looked at, so that a change of the spec in between is a lost race, and that our own annotation is the very
+string we read, so that whoever raised the fence meanwhile has the last word. `add` sets or replaces
+(RFC 6902 4.1). Never the replicas, never server-side apply.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from deployctl.cluster.api import FIELD_MANAGER, JSON_PATCH, MERGE_PATCH, Request
+from deployctl.cluster.paths import path
+from deployctl.memory import (
+    ANNOTATION,
+    COST,
+    DETACHED_COST,
+    HELD_SECONDS,
+    LABEL,
+    LABEL_VALUE,
+    NO_DEADLINE,
+    Memory,
+    Settings,
+    annotation,
+    rolling_update,
+)
+from deployctl.observe import RETURNING_STRATEGY, Snapshot
+from deployctl.traffic.service import ServiceTraffic
+from strategies.model import (
+    Action,
+    Admit,
+    Arm,
+    Begin,
+    Clean,
+    Detach,
+    Finish,
+    Hold,
+    Pause,
+    Phase,
+    Pin,
+    Rehold,
+    Restore,
+    Return,
+    Turn,
+    Valve,
+)
+from strategies.quantities import surge_percent
+
+Json = dict[str, Any]
+KEY = "/metadata/annotations/" + ANNOTATION.replace("/", "~1")
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Builds the calls of one release. Templates are whole pod templates as the API server defaults them."""
+
+    look: Snapshot
+    memory: Memory
+    stable: Json
+    preview: Json
+
+    def request(self, action: Action) -> Request:
+        """Give the call for an action, decided on this look."""
+        match action:
+            case Begin():
+                return self._begin()
+            case Hold():
+                return self._hold(action)
+            case Pause() | Rehold():
+                return self._settings(self._held(paused=True) if isinstance(action, Pause) else self._last())
+            case Arm(seconds):
+                return self._arm(seconds)
+            case Finish():
+                return self._finish()
+            case Turn(reason):
+                return self.remember(
+                    msgspec.structs.replace(self.memory, phase=Phase.RETURNING.value, why=reason)
+                )
+            case Return():
+                return self._return()
+            case Restore(outcome):
+                return self._restore(self.preview if outcome.value == "promoted" else self.stable)
+            case Pin(service, revision):
+                return ServiceTraffic().pin(self._service(service), revision, self.memory.dump())
+            case Valve(service, on):
+                return ServiceTraffic().valve(self._service(service), self.memory.dump(), on=on)
+            case Admit() | Detach() | Clean():
+                return self._pod(action)
+
+    def remember(self, memory: Memory) -> Request:
+        """Write the memory alone: to raise the fence, or to turn round."""
+        return self._patch(self._kept(memory))
+
+    def _begin(self) -> Request:
+        """Pause, and write down the user's settings, in one patch on exactly the object that was looked at."""
+        wrote = msgspec.structs.replace(self.memory.own, paused=True)
+        memory = msgspec.structs.replace(self.memory, wrote=wrote)
+        tests = [_test("/metadata/resourceVersion", self.look.deployment["metadata"]["resourceVersion"])]
+        return self._patch([_add("/spec/paused", value=True), *self._kept(memory)], tests)
+
+    def _hold(self, hold: Hold) -> Request:
+        replicas = self.look.deployment["spec"].get("replicas", 1)
+        retired, extra = replicas - hold.stable, hold.stable + hold.preview - replicas
+        surge: int | str = f"{surge_percent(replicas, extra)}%" if hold.proportional else extra
+        if hold.open:
+            retired, surge = self.look_stable_left(), 0
+        own = self.memory.own
+        settings = Settings(
+            own.min_ready_seconds if hold.open else HELD_SECONDS,
+            own.progress_deadline_seconds if hold.open else NO_DEADLINE,
+            rolling_update(retired, surge),
+        )
+        memory = msgspec.structs.replace(
+            self.memory, phase=hold.phase.value, wrote=settings, replicas=replicas
+        )
+        return self._settings(settings, memory, self.preview)
+
+    def look_stable_left(self) -> int:
+        """Count the old pods that are left: what the last batch may retire at once where nothing may surge."""
+        live = [one for one in self.look.replica_sets if one["spec"].get("replicas")]
+        return min((one["spec"]["replicas"] for one in live), default=1)
+
+    def _held(self, *, paused: bool) -> Settings:
+        return msgspec.structs.replace(self._last(), paused=paused)
+
+    def _last(self) -> Settings:
+        return self.memory.wrote or self.memory.own
+
+    def _arm(self, seconds: float) -> Request:
+        """Let the controller retire the old side by itself when the oldest new pod has this much more age."""
+        settings = msgspec.structs.replace(self._held(paused=True), min_ready_seconds=math.ceil(seconds))
+        return self._settings(settings)
+
+    def _finish(self) -> Request:
+        own = self.memory.own
+        settings = msgspec.structs.replace(
+            self._held(paused=True),
+            min_ready_seconds=own.min_ready_seconds,
+            progress_deadline_seconds=own.progress_deadline_seconds,
+        )
+        memory = msgspec.structs.replace(self.memory, phase=Phase.FINISHING.value, wrote=settings)
+        return self._settings(settings, memory, self.preview)
+
+    def _return(self) -> Request:
+        own = self.memory.own
+        settings = Settings(own.min_ready_seconds, own.progress_deadline_seconds, RETURNING_STRATEGY)
+        memory = msgspec.structs.replace(self.memory, phase=Phase.RETURNING.value, wrote=settings)
+        return self._settings(settings, memory, self.stable)
+
+    def _restore(self, template: Json) -> Request:
+        forget: list[Json] = [{"op": "remove", "path": KEY}] if annotation(self.look.deployment) else []
+        return self._patch([_add("/spec/template", value=template), *_spec(self.memory.own), *forget])
+
+    def _settings(
+        self, settings: Settings, memory: Memory | None = None, template: Json | None = None
+    ) -> Request:
+        memory = memory or msgspec.structs.replace(self.memory, wrote=settings)
+        pods = [_add("/spec/template", value=template)] if template else []
+        return self._patch([*pods, *_spec(settings), *self._kept(memory)])
+
+    def _kept(self, memory: Memory) -> list[Json]:
+        bare = not self.look.deployment["metadata"].get("annotations")
+        return [*([_add("/metadata/annotations", value={})] if bare else []), _add(KEY, value=memory.dump())]
+
+    def _patch(self, ops: Iterable[Json], tests: Iterable[Json] = ()) -> Request:
+        meta, ours = self.look.deployment["metadata"], annotation(self.look.deployment)
+        guards = [
+            _test("/metadata/generation", meta["generation"]),
+            *tests,
+            *([_test(KEY, ours)] if ours else []),
+        ]
+        where = path(meta["namespace"], "deployments", meta["name"])
+        return Request("PATCH", where, [*guards, *ops], JSON_PATCH, {"fieldManager": FIELD_MANAGER})
+
+    def _service(self, name: str) -> Json:
+        return next(one for one in self.look.services if one["metadata"]["name"] == name)
+
+    def _pod(self, action: Admit | Detach | Clean) -> Request:
+        label = LABEL_VALUE if isinstance(action, Admit) else None
+        cost = DETACHED_COST if isinstance(action, Detach) else None
+        body = {"metadata": {"labels": {LABEL: label}, "annotations": {COST: cost}}}
+        where = path(self.look.deployment["metadata"]["namespace"], "pods", action.pod)
+        return Request("PATCH", where, body, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
+
+
+def forget_copy(replica_set: Json) -> Request:
+    """Take off a ReplicaSet the copy of our annotation that the Deployment controller made."""
+    meta = replica_set["metadata"]
+    body = {"metadata": {"annotations": {ANNOTATION: None}}}
+    where = path(meta["namespace"], "replicasets", meta["name"])
+    return Request("PATCH", where, body, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
+
+
+def _spec(settings: Settings) -> list[Json]:
+    return [
+        _add("/spec/paused", value=settings.paused),
+        _add("/spec/minReadySeconds", value=settings.min_ready_seconds),
+        _add("/spec/progressDeadlineSeconds", value=settings.progress_deadline_seconds),
+        _add("/spec/strategy", value=settings.strategy),
+    ]
+
+
+def _add(where: str, *, value: Any) -> Json:
+    return {"op": "add", "path": where, "value": value}
+
+
+def _test(where: str, value: Any) -> Json:
+    return {"op": "test", "path": where, "value": value}
+
+
+def oldest_ready_seconds(pods: Iterable[Json], now: dt.datetime) -> float:
+    """Age the pod that has been ready longest, in seconds."""
+    ages = [(now - since).total_seconds() for pod in pods if (since := _ready_since(pod))]
+    return max(ages, default=0.0)
+
+
+def _ready_since(pod: Json) -> dt.datetime | None:
+    conditions = pod.get("status", {}).get("conditions") or []
+    found = [one for one in conditions if one["type"] == "Ready" and one["status"] == "True"]
+    return dt.datetime.fromisoformat(found[0]["lastTransitionTime"].replace("Z", "+00:00")) if found else None

@@ -1,0 +1,245 @@
+"""Turn one look at the cluster into the facts that a strategy decides on. Pure: raw objects in, `Observed` out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployctl.memory import (
+    COST,
+    DETACHED_COST,
+    HASH,
+    HELD_SECONDS,
+    LABEL,
+    Memory,
+    Settings,
+    remembered,
+    rolling_update,
+)
+from deployctl.template import digest, lingers
+from strategies.model import Observed, Phase, Pod, Question, Service, Side, Stage, Template, Verdict, Wish
+from strategies.quantities import Amount
+from strategies.steps import SPREAD_SECONDS
+
+Json = dict[str, Any]
+
+STUCK = {  # a container that waits for one of these will not come up by waiting longer
+    "CrashLoopBackOff",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+}
+RETURNING_STRATEGY = rolling_update(0, "100%")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The raw objects of one look; `services` are the listed ones in the spec's order."""
+
+    deployment: Json
+    replica_sets: tuple[Json, ...]
+    pods: tuple[Json, ...]
+    services: tuple[Json, ...]
+    slices: tuple[Json, ...]
+
+    @property
+    def memory(self) -> Memory | None:
+        return remembered(self.deployment)
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What this process has seen happen and no object shows."""
+
+    verdicts: Mapping[Question, Verdict] = field(default_factory=dict)
+    waited: Mapping[str, float] = field(default_factory=dict)
+    labels_age_seconds: float = math.inf
+    wish: Wish | None = None
+    fast: bool = False
+    reheld: bool = False  # somebody wrote over the hold and we put it back
+    gated: frozenset[Stage] = frozenset()
+
+
+def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Observed:
+    """State the facts of one look; `stable` and `preview` are digests of pod templates."""
+    memory, spec = look.memory, look.deployment["spec"]
+    sides = side(look, stable), side(look, preview)
+    return Observed(
+        replicas=spec.get("replicas", 1),
+        stable=sides[0],
+        preview=sides[1],
+        services=tuple(_service(one) for one in look.services),
+        phase=Phase(memory.phase) if memory else None,
+        template=_template(spec["template"], stable, preview),
+        settled=settled(look.deployment),
+        paused=spec.get("paused", False),
+        partitioned=_partitioned(look.deployment, memory, *sides),
+        returned=_returned(look.deployment, memory, stable),
+        tampered=bool(memory and memory.wrote and memory.wrote != Settings.of(look.deployment)),
+        shrunk=witness.reheld and _shrunk(look.deployment, memory, sides[0]),
+        wish=witness.wish,
+        fast=witness.fast,
+        gated=witness.gated,
+        labels_age_seconds=witness.labels_age_seconds,
+        deadline_seconds=_deadline(memory),
+        verdicts=witness.verdicts,
+        waited=witness.waited,
+    )
+
+
+def settled(deployment: Json) -> bool:
+    """Say whether the Deployment controller has seen the newest spec."""
+    seen: int = deployment.get("status", {}).get("observedGeneration", 0)
+    return seen >= int(deployment["metadata"]["generation"])
+
+
+def _template(template: Json, stable: str, preview: str) -> Template:
+    found = digest(template)
+    return {preview: Template.PREVIEW, stable: Template.STABLE}.get(found, Template.FOREIGN)
+
+
+def _service(service: Json) -> Service:
+    selector = service["spec"].get("selector") or {}
+    return Service(service["metadata"]["name"], selector.get(HASH, ""), LABEL in selector)
+
+
+def _deadline(memory: Memory | None) -> float:
+    return float(memory.own.progress_deadline_seconds) if memory else 600.0
+
+
+def _numbers(settings: Settings, replicas: int) -> tuple[int, int]:
+    """Resolve maxUnavailable (rounded down) and maxSurge (rounded up) to numbers of pods."""
+    rolling = settings.strategy.get("rollingUpdate") or {}
+    unavailable, surge = (
+        Amount.parse(str(rolling.get(key, "25%"))) for key in ("maxUnavailable", "maxSurge")
+    )
+    down = replicas * unavailable.value // 100 if unavailable.percent else unavailable.value
+    return min(down, replicas), surge.of(replicas) if surge.percent else surge.value
+
+
+def _partitioned(deployment: Json, memory: Memory | None, stable: Side, preview: Side) -> bool:
+    """Say whether both sides have the sizes that the hold in the Deployment leads to."""
+    settings, replicas = Settings.of(deployment), deployment["spec"].get("replicas", 1)
+    unavailable, surge = _numbers(settings, replicas)
+    if memory and settings.min_ready_seconds == memory.own.min_ready_seconds:
+        return settled(deployment) and stable.gone and preview.desired >= replicas
+    there = len(stable.pods) == stable.desired and len(preview.pods) == preview.desired
+    sizes = stable.desired <= replicas - unavailable and preview.desired >= min(replicas, unavailable + surge)
+    return settled(deployment) and there and sizes
+
+
+def _returned(deployment: Json, memory: Memory | None, stable: str) -> bool:
+    if memory is None or memory.phase != Phase.RETURNING.value:
+        return False
+    now = Settings.of(deployment)
+    want = Settings(memory.own.min_ready_seconds, memory.own.progress_deadline_seconds, RETURNING_STRATEGY)
+    return now == want and digest(deployment["spec"]["template"]) == stable
+
+
+def _shrunk(deployment: Json, memory: Memory | None, stable: Side) -> bool:
+    """Say whether the stable side is smaller than our last hold leaves it at an unchanged size."""
+    replicas = deployment["spec"].get("replicas", 1)
+    if memory is None or memory.wrote is None or memory.replicas != replicas:
+        return False
+    held = memory.phase == Phase.TRYING.value and memory.wrote.min_ready_seconds >= HELD_SECONDS
+    return held and stable.desired < replicas - _numbers(memory.wrote, replicas)[0]
+
+
+def replica_set(replica_sets: Iterable[Json], template: str) -> Json | None:
+    """Find the ReplicaSet of a template; of several (a hash collision) the newest."""
+    found = [one for one in replica_sets if digest(one["spec"]["template"]) == template]
+    return max(found, key=revision, default=None)
+
+
+def revision(replica_set: Json) -> int:
+    """Read kubectl's revision number."""
+    return int((replica_set["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision", 0))
+
+
+def side(look: Snapshot, template: str) -> Side:
+    """State one revision: its ReplicaSet, its live pods, its trouble."""
+    owner = replica_set(look.replica_sets, template)
+    if owner is None:
+        return Side("", trouble="")
+    pods = [one for one in look.pods if owned_by(one, owner) and live(one)]
+    return Side(
+        revision=owner["metadata"]["labels"][HASH],
+        desired=owner["spec"].get("replicas", 0),
+        pods=tuple(_pod(one, look.slices) for one in sorted(pods, key=_age)),
+        trouble=_refused(owner) or next((why for one in pods if (why := stuck(one))), ""),
+        lingers=lingers(owner["spec"]["template"], SPREAD_SECONDS),
+    )
+
+
+def _age(pod: Json) -> tuple[str, str]:
+    return pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]
+
+
+def owned_by(one: Json, owner: Json) -> bool:
+    return any(ref["uid"] == owner["metadata"]["uid"] for ref in one["metadata"].get("ownerReferences") or [])
+
+
+def live(pod: Json) -> bool:
+    ended = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+    return not ended and "deletionTimestamp" not in pod["metadata"]
+
+
+def _pod(pod: Json, slices: Iterable[Json]) -> Pod:
+    meta = pod["metadata"]
+    return Pod(
+        name=meta["name"],
+        ready=ready(pod),
+        labelled=LABEL in (meta.get("labels") or {}),
+        detached=(meta.get("annotations") or {}).get(COST) == DETACHED_COST,
+        endpoints=len({_of_service(one) for one in slices if meta["name"] in ready_endpoints(one)}),
+    )
+
+
+def ready(pod: Json) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _of_service(endpoint_slice: Json) -> str:
+    return str(endpoint_slice["metadata"]["labels"]["kubernetes.io/service-name"])
+
+
+def ready_endpoints(endpoint_slice: Json) -> frozenset[str]:
+    """Name the pods that this slice sends new connections to."""
+    return frozenset(
+        one["targetRef"]["name"]
+        for one in endpoint_slice.get("endpoints") or []
+        if (one.get("conditions") or {}).get("ready") is not False
+        and one.get("targetRef", {}).get("kind") == "Pod"
+    )
+
+
+def _refused(owner: Json) -> str:
+    """Tell why the ReplicaSet cannot make its pods: quota, admission, limits."""
+    conditions = owner.get("status", {}).get("conditions") or []
+    return next(
+        (
+            one.get("message", "")
+            for one in conditions
+            if one["type"] == "ReplicaFailure" and one["status"] == "True"
+        ),
+        "",
+    )
+
+
+def stuck(pod: Json) -> str:
+    """Tell why a pod will not become ready however long one waits, or nothing."""
+    status = pod.get("status", {})
+    for one in (*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])):
+        waiting = one.get("state", {}).get("waiting") or {}
+        if waiting.get("reason") in STUCK:
+            detail = (waiting.get("message") or "").strip()
+            return f"{pod['metadata']['name']}: {one['name']}: {waiting['reason']}" + (
+                f": {detail}" if detail else ""
+            )
+    return ""
