@@ -15,11 +15,10 @@ from deployctl import document
 from deployctl.document import Items, Node, Scalar, Table, is_null, join
 from deployctl.errors import Problem, SpecError
 
-WORDS = dict.fromkeys(
-    ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True
-) | dict.fromkeys(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False)
+TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
+FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
 _INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|0|[1-9][0-9]*)")
-_OCTAL = re.compile(r"([-+]?)0(?=[0-7])")
+_OCTAL = re.compile(r"^([-+]?)0(?=[0-7])")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_IN_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
@@ -35,30 +34,25 @@ def objects(text: str, file: str) -> tuple[dict[str, Any], ...]:
 
 def _flat(node: Node, path: str, problems: list[Problem]) -> Iterator[dict[str, Any]]:
     if not isinstance(node, Table):
-        return problems.append(
-            node.place.problem(path or "document", "not a mapping; expected a Kubernetes object")
-        )
-    items = node.pairs.get("items")
-    if _text(node, "kind").endswith("List") and items and isinstance(items.value, Items):
-        for index, one in enumerate(items.value.values):
-            yield from _flat(one, join(path, f"items[{index}]"), problems)
-        return None
-    yield from _object(node, path, problems)
-    return None
+        message = "not a mapping; expected a Kubernetes object"
+        problems.append(node.place.problem(path or "document", message))
+        return
+    items = node.pairs["items"].value if "items" in node.pairs else None
+    if not _text(node, "kind").endswith("List") or not isinstance(items, Items):
+        yield from _object(node, path, problems)
+        return
+    for index, one in enumerate(items.values):
+        yield from _flat(one, join(path, f"items[{index}]"), problems)
 
 
 def _object(node: Table, path: str, problems: list[Problem]) -> Iterator[dict[str, Any]]:
-    meta = node.pairs.get("metadata")
-    named = bool(meta and isinstance(meta.value, Table) and _text(meta.value, "name"))
-    given = {
-        "apiVersion": bool(_text(node, "apiVersion")),
-        "kind": bool(_text(node, "kind")),
-        "metadata.name": named,
-    }
-    for missing in (what for what, there in given.items() if not there):
-        problems.append(node.place.problem(join(path, missing), "missing; expected a Kubernetes object"))
+    metadata = node.pairs["metadata"].value if "metadata" in node.pairs else None
+    named = isinstance(metadata, Table) and _text(metadata, "name")
+    given = {"apiVersion": _text(node, "apiVersion"), "kind": _text(node, "kind"), "metadata.name": named}
+    missing = [join(path, what) for what, there in given.items() if not there]
+    problems += (node.place.problem(what, "missing; expected a Kubernetes object") for what in missing)
     value = _value(node, path, problems)
-    if all(given.values()):
+    if not missing:
         yield value
 
 
@@ -113,8 +107,8 @@ def scalar(node: Scalar) -> Any:
         return node.text
     if is_null(node):
         return None
-    if node.text in WORDS:
-        return WORDS[node.text]
+    if node.text in TRUE or node.text in FALSE:
+        return node.text in TRUE
     return _number(node.text) if node.text[0] in "+-.0123456789" else node.text
 
 

@@ -201,9 +201,11 @@ def _fits(node: Node, kind: inspect.Type, among: tuple[inspect.Type, ...]) -> bo
             return isinstance(node, Scalar) and not is_null(node)
 
 
-def written(value: Any) -> Any:
-    """Write a value as the JSON that reads back as the same value."""
+def written(value: Any, *, timed: bool = False) -> Any:
+    """Write a value as the JSON that reads back as the same value; `timed` are numbers of seconds."""
     match value:
+        case float() | int() if timed:
+            return f"{value:.3f}".rstrip("0").rstrip(".") + "s"
         case Amount():
             return str(value) if value.percent else value.value
         case Chosen(kind=kind, options=options):
@@ -224,10 +226,8 @@ def _keys(value: Any) -> dict[str, Any]:
         part = getattr(value, one.name)
         if told(one.type, "beside"):
             keys |= written(part)
-        elif one.name.endswith(UNIT) and isinstance(part, float | int):
-            keys[key(one.name)] = f"{part:.3f}".rstrip("0").rstrip(".") + "s"
         elif part is not None or one.default is not None:
-            keys[key(one.name)] = written(part)
+            keys[key(one.name)] = written(part, timed=one.name.endswith(UNIT))
     return keys
 
 

@@ -26,6 +26,8 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _TRUTH = re.compile("true|false")
 
+_PLAINLY = {inspect.BoolType: "true or false", inspect.StrType: "text", inspect.VarTupleType: "a list"}
+
 Number = TypeVar("Number", int, float)
 
 
@@ -106,14 +108,8 @@ def expected(kind: inspect.Type) -> str:
             return "a whole number" + _bounds(least, most)
         case inspect.FloatType(ge=least, le=most):
             return "a number" + _bounds(least, most)
-        case inspect.BoolType():
-            return "true or false"
-        case inspect.StrType():
-            return "text"
-        case inspect.VarTupleType():
-            return "a list"
-        case _:
-            return "a mapping"
+        case other:
+            return _PLAINLY.get(type(other), "a mapping")
 
 
 def _bounds(least: float | None, most: float | None) -> str:

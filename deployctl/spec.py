@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal, cast
 
 from msgspec import Meta, Struct
 
@@ -27,7 +27,7 @@ Label = Annotated[
     Meta(
         pattern=DNS_LABEL,
         max_length=63,
-        extra={"expected": "a DNS-1123 label: at most 63 of a-z, 0-9 and -, the first and last not -"},
+        extra={"expected": "a DNS-1123 label such as wallet"},
     ),
 ]
 Subdomain = Annotated[
@@ -35,7 +35,7 @@ Subdomain = Annotated[
     Meta(
         pattern=DNS_SUBDOMAIN,
         max_length=253,
-        extra={"expected": "a DNS-1123 subdomain: labels of a-z, 0-9 and -, joined by dots, at most 253"},
+        extra={"expected": "a DNS-1123 subdomain such as wallet"},
     ),
 ]
 ClusterId = Annotated[str, Meta(pattern=UID, extra={"expected": "the UID of the namespace kube-system"})]
@@ -250,8 +250,7 @@ def from_canonical(whole: dict[str, Any], *, source: str = "record") -> App:
     app = _app(Document(node(whole, Place(source))), reader)
     if reader.problems:
         raise SpecError(reader.problems)
-    assert isinstance(app, App)
-    return app
+    return cast("App", app)
 
 
 def digest(app: App, objects: tuple[dict[str, Any], ...]) -> str:

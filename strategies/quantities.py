@@ -8,19 +8,25 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+LONGEST_SECONDS = 2**31 - 1  # what Kubernetes keeps seconds in
+_DIGITS = frozenset("0123456789")
 
 
 def seconds(text: str) -> float:
-    """Read a duration as Kubernetes users write it: `90s`, `1h30m`, `250ms`; raise ValueError otherwise."""
-    parts = tuple(_parts(text.strip()))
-    if not parts:
+    """Read a duration as Kubernetes users write it, to a millisecond: `90s`, `1h30m`, `250ms`.
+
+    Raise ValueError otherwise, and for more than 68 years.
+    """
+    parts = tuple(_parts(text))
+    total = sum(number * UNITS[unit] for number, unit in parts)
+    if not parts or total > LONGEST_SECONDS:
         raise ValueError(f"{text!r} is not a duration")
-    return sum(number * UNITS[unit] for number, unit in parts)
+    return round(total, 3)
 
 
 def _parts(text: str) -> Iterator[tuple[float, str]]:
     while text:
-        number = "".join(takewhile(lambda c: c.isdigit() or c == ".", text))
+        number = "".join(takewhile(lambda c: c in _DIGITS or c == ".", text))
         unit = "".join(takewhile(str.isalpha, text[len(number) :]))
         if unit not in UNITS or number.strip(".") == "" or number.count(".") > 1:
             raise ValueError(f"{text!r} is not a duration")
@@ -48,7 +54,7 @@ class Amount:
     def parse(cls, text: str) -> Amount:
         """Read `3` or `25%`; raise ValueError otherwise."""
         digits = text.removesuffix("%")
-        if not digits.isdecimal() or (text.endswith("%") and int(digits) > 100):
+        if not digits or not _DIGITS.issuperset(digits) or (text.endswith("%") and int(digits) > 100):
             raise ValueError(f"{text!r} is neither a count nor a percentage")
         return cls(int(digits), text.endswith("%"))
 
