@@ -80,7 +80,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         paused=spec.get("paused", False),
         partitioned=_partitioned(look.deployment, memory, *sides),
         returned=_returned(look.deployment, memory, stable),
-        tampered=bool(memory and memory.wrote and memory.wrote != Settings.of(look.deployment)),
+        tampered=_tampered(look.deployment, memory),
         shrunk=witness.reheld and _shrunk(look.deployment, memory, sides[0]),
         wish=witness.wish,
         fast=witness.fast,
@@ -139,6 +139,15 @@ def _returned(deployment: Json, memory: Memory | None, stable: str) -> bool:
     now = Settings.of(deployment)
     want = Settings(memory.own.min_ready_seconds, memory.own.progress_deadline_seconds, RETURNING_STRATEGY)
     return now == want and digest(deployment["spec"]["template"]) == stable
+
+
+def _tampered(deployment: Json, memory: Memory | None) -> bool:
+    """Say whether somebody wrote over the hold, or over the template while the controller acts on it."""
+    if memory is None or memory.wrote is None:
+        return False
+    acting = not memory.wrote.paused and memory.phase in {Phase.TRYING.value, Phase.PROMOTING.value}
+    other = digest(deployment["spec"]["template"]) != memory.preview
+    return memory.wrote != Settings.of(deployment) or (acting and other)
 
 
 def _shrunk(deployment: Json, memory: Memory | None, stable: Side) -> bool:

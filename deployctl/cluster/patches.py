@@ -31,7 +31,7 @@ from deployctl.memory import (
     annotation,
     rolling_update,
 )
-from deployctl.observe import RETURNING_STRATEGY, Snapshot
+from deployctl.observe import RETURNING_STRATEGY, Snapshot, replica_set
 from deployctl.traffic.service import ServiceTraffic
 from strategies.model import (
     Action,
@@ -66,15 +66,17 @@ class Writer:
     stable: Json
     preview: Json
 
-    def request(self, action: Action) -> Request:
+    def request(self, action: Action) -> Request:  # noqa: C901 - one line an action
         """Give the call for an action, decided on this look."""
         match action:
             case Begin():
                 return self._begin()
             case Hold():
                 return self._hold(action)
-            case Pause() | Rehold():
-                return self._settings(self._held(paused=True) if isinstance(action, Pause) else self._last())
+            case Pause():
+                return self._settings(self._held(paused=True))
+            case Rehold():
+                return self._rehold()
             case Arm(seconds):
                 return self._arm(seconds)
             case Finish():
@@ -110,7 +112,7 @@ class Writer:
         retired, extra = replicas - hold.stable, hold.stable + hold.preview - replicas
         surge: int | str = f"{surge_percent(replicas, extra)}%" if hold.proportional else extra
         if hold.open:
-            retired, surge = self.look_stable_left(), 0
+            retired, surge = self._stable_left(), 0
         own = self.memory.own
         settings = Settings(
             own.min_ready_seconds if hold.open else HELD_SECONDS,
@@ -122,16 +124,21 @@ class Writer:
         )
         return self._settings(settings, memory, self.preview)
 
-    def look_stable_left(self) -> int:
+    def _stable_left(self) -> int:
         """Count the old pods that are left: what the last batch may retire at once where nothing may surge."""
-        live = [one for one in self.look.replica_sets if one["spec"].get("replicas")]
-        return min((one["spec"]["replicas"] for one in live), default=1)
+        owner = replica_set(self.look.replica_sets, self.memory.stable)
+        return int(owner["spec"]["replicas"]) if owner else 1
 
     def _held(self, *, paused: bool) -> Settings:
         return msgspec.structs.replace(self._last(), paused=paused)
 
     def _last(self) -> Settings:
         return self.memory.wrote or self.memory.own
+
+    def _rehold(self) -> Request:
+        """Put our settings back; our template too where the controller would act on another one."""
+        last = self._last()
+        return self._settings(last, template=None if last.paused else self.preview)
 
     def _arm(self, seconds: float) -> Request:
         """Let the controller retire the old side by itself when the oldest new pod has this much more age."""
@@ -224,4 +231,4 @@ def oldest_ready_seconds(pods: Iterable[Json], now: dt.datetime) -> float:
 def _ready_since(pod: Json) -> dt.datetime | None:
     conditions = pod.get("status", {}).get("conditions") or []
     found = [one for one in conditions if one["type"] == "Ready" and one["status"] == "True"]
-    return dt.datetime.fromisoformat(found[0]["lastTransitionTime"].replace("Z", "+00:00")) if found else None
+    return dt.datetime.fromisoformat(found[0]["lastTransitionTime"]) if found else None

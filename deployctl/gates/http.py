@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
+
+from deployctl.errors import DeployctlError
+from deployctl.gates import Asked
+from strategies.analysis import Answer, Measurement
+
+Json = dict[str, Any]
 
 Path = Annotated[str, Meta(pattern="^/", extra={"expected": "a path that starts with /"})]
 Status = Annotated[int, Meta(ge=100, le=599, extra={"expected": "a status from 100 to 599"})]
@@ -34,3 +40,62 @@ class Http:
     port: Port | PortName | None = None
     scheme: Literal["http", "https"] = "http"
     url: Url | None = None
+
+    def measure(self, asked: Asked) -> Measurement:
+        """Ask once, every pod or the one address; the first that does not answer as expected decides."""
+        if self.url:
+            return self._judge(self.url, *_fetch(self.url, asked.timeout_seconds))
+        answers = (self._ask(pod, asked) for pod in asked.pods)
+        bad = next((one for one in answers if one.answer is not Answer.PASS), None)
+        return bad or self._all(len(asked.pods))
+
+    def _all(self, pods: int) -> Measurement:
+        if not pods:
+            return Measurement(Answer.UNKNOWN, "there is no pod to ask")
+        return Measurement(Answer.PASS, f"{self.path}: {self._wanted()} from {pods} of {pods} pods")
+
+    def _ask(self, pod: Json, asked: Asked) -> Measurement:
+        name = pod["metadata"]["name"]
+        port = self._port(pod, asked.service)
+        if port is None:
+            return Measurement(Answer.UNKNOWN, f"{name} has no port named {self.port or 'by the Service'}")
+        try:
+            answer = asked.proxy(name, port, self.scheme, self.path, asked.timeout_seconds)
+        except DeployctlError as error:
+            return Measurement(Answer.UNKNOWN, f"{name}{self.path}: {error}")
+        return self._judge(f"{name}{self.path}", *answer)
+
+    def _judge(self, where: str, status: int, body: bytes) -> Measurement:
+        if not status:
+            return Measurement(Answer.UNKNOWN, f"{where}: {body.decode(errors='replace')}")
+        if status not in self._expected():
+            return Measurement(Answer.FAIL, f"{where}: {status}, expected {self._wanted()}")
+        if self.contains and self.contains.encode() not in body:
+            return Measurement(Answer.FAIL, f"{where}: the answer lacks {self.contains!r}")
+        return Measurement(Answer.PASS, f"{where}: {status}")
+
+    def _expected(self) -> tuple[int, ...]:
+        return self.expect if isinstance(self.expect, tuple) else (self.expect,)
+
+    def _wanted(self) -> str:
+        return " or ".join(map(str, self._expected()))
+
+    def _port(self, pod: Json, service: Json) -> int | None:
+        """Find the number of the port: the gate's own, else where the Service sends its first port."""
+        first = (service["spec"].get("ports") or [{}])[0]
+        wanted = self.port or first.get("targetPort") or first.get("port")
+        if isinstance(wanted, int):
+            return wanted
+        ports = [one for box in pod["spec"]["containers"] for one in box.get("ports") or []]
+        return next((int(one["containerPort"]) for one in ports if one.get("name") == wanted), None)
+
+
+def _fetch(url: str, timeout_seconds: float) -> tuple[int, bytes]:
+    """Fetch an address; no answer is status 0 with the reason as its body."""
+    import httpx
+
+    try:
+        answer = httpx.get(url, timeout=timeout_seconds, follow_redirects=False)
+    except httpx.HTTPError as error:
+        return 0, str(error or type(error).__name__).encode()
+    return answer.status_code, answer.content

@@ -1,0 +1,74 @@
+"""Ask the gates of a stage side by side, each in a thread of its own, while the loop goes on watching."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from deployctl.gates import Asked
+from deployctl.spec import Gate
+from strategies.analysis import Analysis, Answer, Measurement
+from strategies.model import Question, Verdict
+
+
+@dataclass
+class Asking:
+    """One gate being asked: what was measured so far, and the verdict once there is one."""
+
+    gate: Gate
+    taken: list[Measurement] = field(default_factory=list)
+    verdict: Verdict | None = None
+
+    @property
+    def answered(self) -> int:
+        return sum(one.answer is not Answer.UNKNOWN for one in self.taken)
+
+
+class Stages:
+    """All questions of one run and their answers."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._stop = threading.Event()
+        self.asked: dict[Question, list[Asking]] = {}
+
+    def ask(self, question: Question, gates: tuple[Gate, ...], pods: Callable[[], Asked]) -> None:
+        """Begin to ask, once for each question; `pods` is called anew for every measurement."""
+        if question in self.asked:
+            return
+        self.asked[question] = [Asking(gate) for gate in gates]
+        for asking in self.asked[question]:
+            threading.Thread(target=self._run, args=(asking, pods), daemon=True).start()
+
+    def verdicts(self) -> dict[Question, Verdict]:
+        """Give the answers that are complete: no as soon as one gate said no, yes when all said yes."""
+        folded = {question: _fold(askings) for question, askings in self.asked.items()}
+        return {question: verdict for question, verdict in folded.items() if verdict}
+
+    def forget(self, question: Question) -> None:
+        self.asked.pop(question, None)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _run(self, asking: Asking, pods: Callable[[], Asked]) -> None:
+        gate = asking.gate
+        analysis = Analysis(gate.count, gate.failure_limit, gate.consecutive_error_limit)
+        self._stop.wait(gate.initial_delay_seconds)
+        while not self._stop.is_set():
+            asking.taken.append(gate.ask.options.measure(pods()))
+            asking.verdict = analysis.fold(asking.taken)
+            self._wake()
+            if asking.verdict:
+                return
+            self._stop.wait(gate.interval_seconds)
+
+
+def _fold(askings: list[Asking]) -> Verdict | None:
+    no = next((one for one in askings if one.verdict and not one.verdict.passed), None)
+    if no and no.verdict:
+        return Verdict(passed=False, evidence=f"gate {no.gate.name} said no: {no.verdict.evidence}")
+    if all(one.verdict for one in askings):
+        return Verdict(passed=True, evidence=f"{len(askings)} of {len(askings)} gates passed")
+    return None

@@ -1,0 +1,142 @@
+"""Who may act: a Lease of ten seconds, renewed by a thread. Its fence lives in the release's own annotation.
+
+A Lease alone does not stop a writer that was suspended and wakes up; the fence does, for every JSON patch tests
+the annotation that carries it (`deployctl.cluster.patches`).
+https://kubernetes.io/docs/concepts/architecture/leases/
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from deployctl.cluster.api import Api, ApiError, NotFound, Request, Stale, Unreachable
+from deployctl.cluster.paths import path
+from deployctl.errors import LockHeld, LockLost
+
+Json = dict[str, Any]
+LEASE_SECONDS = 10
+RENEW_SECONDS = 3.0
+
+
+class Lock:
+    """The Lease of one app, held by this process between `take` and `release`."""
+
+    def __init__(self, api: Api, namespace: str, app: str, holder: str) -> None:
+        self._api, self.holder = api, holder
+        self._namespace, self._name = namespace, f"deployctl-{app}"
+        self._stop = threading.Event()
+        self.lost: LockLost | None = None
+
+    @property
+    def _path(self) -> str:
+        return path(self._namespace, "leases", self._name)
+
+    def look(self) -> Json | None:
+        try:
+            return self._api.get(self._path)
+        except NotFound:
+            return None
+
+    def take(self, wait: Callable[[str, float], None] | None = None, *, force: bool = False) -> None:
+        """Take the Lease; raise LockHeld while somebody else's lives.
+
+        With `wait`, a holder that does not renew is outlived: it is called with who holds and the seconds left.
+        With `force` the Lease is taken at once: only for who raises the fence, too.
+        """
+        lease = self.look()
+        if lease and not force and (holder := holder_of(lease)):
+            self._outlive(lease, holder, wait)
+            lease = self.look()
+        self._write(lease)
+        threading.Thread(target=self._renew, name="lease", daemon=True).start()
+
+    def release(self) -> None:
+        """Give the Lease back; whoever took it meanwhile keeps it."""
+        self._stop.set()
+        try:
+            lease = self.look()
+            if lease and lease["spec"].get("holderIdentity") == self.holder:
+                self._put(lease, "")
+        except (Unreachable, Stale, ApiError):
+            return
+
+    def _outlive(self, lease: Json, holder: str, wait: Callable[[str, float], None] | None) -> None:
+        """Watch the holder for one lease time on our own clock, which no skew between clocks can shorten."""
+        started, renewed = time.monotonic(), lease["spec"].get("renewTime")
+        while (left := LEASE_SECONDS - (time.monotonic() - started)) > 0:
+            if wait is None and _fresh(lease):
+                raise LockHeld(
+                    f"{holder} holds the lock since {lease['spec'].get('acquireTime')}",
+                    advice=_advice(self._name),
+                )
+            if wait:
+                wait(holder, left)
+            time.sleep(min(0.5, left))
+            lease = self.look() or {"spec": {}}
+            if not holder_of(lease):
+                return
+            if lease["spec"].get("renewTime") != renewed:
+                raise LockHeld(
+                    f"{holder} holds the lock since {lease['spec'].get('acquireTime')}",
+                    advice=_advice(self._name),
+                )
+
+    def _write(self, lease: Json | None) -> None:
+        if lease is None:
+            self._api.post(
+                path(self._namespace, "leases"), self._lease({"metadata": {"name": self._name}}, self.holder)
+            )
+        else:
+            self._put(lease, self.holder)
+
+    def _put(self, lease: Json, holder: str) -> None:
+        self._api.send(Request("PUT", self._path, self._lease(lease, holder)))
+
+    def _lease(self, lease: Json, holder: str) -> Json:
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        spec = lease.get("spec") or {}
+        acquired = spec.get("acquireTime") if spec.get("holderIdentity") == holder else now
+        return {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": lease["metadata"],
+            "spec": {
+                "holderIdentity": holder,
+                "leaseDurationSeconds": LEASE_SECONDS,
+                "acquireTime": acquired,
+                "renewTime": now,
+            },
+        }
+
+    def _renew(self) -> None:
+        while not self._stop.wait(RENEW_SECONDS):
+            try:
+                lease = self.look()
+                if lease is None or lease["spec"].get("holderIdentity") != self.holder:
+                    self.lost = LockLost(f"{holder_of(lease or {'spec': {}}) or 'somebody'} took the lock")
+                    return
+                self._put(lease, self.holder)
+            except (Unreachable, Stale, ApiError):
+                continue
+
+
+def holder_of(lease: Json) -> str:
+    return str(lease["spec"].get("holderIdentity") or "")
+
+
+def _fresh(lease: Json) -> bool:
+    """Say whether the holder renewed within the lease time, by both clocks; a doubt counts as fresh."""
+    renewed = lease["spec"].get("renewTime")
+    if not renewed:
+        return False
+    age = (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(renewed)).total_seconds()
+    return age < LEASE_SECONDS
+
+
+def _advice(name: str) -> str:
+    app = name.removeprefix("deployctl-")
+    return f"watch it with `deployctl status {app} -w`; turn it round with `deployctl abort {app}`"
