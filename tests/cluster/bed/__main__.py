@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.cluster.bed import lifecycle
+from tests.cluster.bed import lifecycle, packages
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.bed.layout import BedError, layout
 
@@ -12,10 +12,12 @@ _USAGE = "usage: python -m tests.cluster.bed up|down|status|kubectl ARGS...|run 
 
 
 def _inside(*command: str) -> int:
+    packages.require_root()
     return Cluster().run(command, stdout=None, stderr=None, check=False).returncode
 
 
 def main(words: list[str]) -> int:
+    packages.widen_path()
     match words:
         case ["up"]:
             lifecycle.up(layout())

@@ -58,7 +58,12 @@ def layer_of(folder: Path) -> bytes:
 def _config(image: Image) -> bytes:
     layers = [f"sha256:{digest(content)}" for content in image.layers]
     rootfs = {"type": "layers", "diff_ids": layers}
-    described = {"architecture": _architecture(), "os": "linux", "config": dict(image.config), "rootfs": rootfs}
+    described = {
+        "architecture": _architecture(),
+        "os": "linux",
+        "config": dict(image.config),
+        "rootfs": rootfs,
+    }
     return json.dumps(described).encode()
 
 

@@ -93,8 +93,8 @@ def kill_all(within_seconds: float = 15.0) -> None:
 
 def remove() -> None:
     """Remove the empty groups, children first."""
-    for hierarchy in _hierarchies():
-        groups = [path for path in (hierarchy / NAME).rglob("*") if path.is_dir()]
-        for group in [*sorted(groups, reverse=True), hierarchy / NAME]:
+    for top in [_ROOT / NAME, *_ROOT.glob(f"*/{NAME}")]:
+        groups = [path for path in top.rglob("*") if path.is_dir()]
+        for group in [*sorted(groups, reverse=True), top]:
             with contextlib.suppress(OSError):  # busy for a moment: `create` takes it as it is
                 group.rmdir()

@@ -45,14 +45,24 @@ class Cluster:
         return {**os.environ, **ours, **(env or {})}
 
     def run(
-        self, command: Sequence[str | Path], *, user: str = "admin", env: Mapping[str, str] | None = None, **kw: Any
+        self,
+        command: Sequence[str | Path],
+        *,
+        user: str = "admin",
+        env: Mapping[str, str] | None = None,
+        **kw: Any,
     ) -> subprocess.CompletedProcess[str]:
         """Run to its end as `user`, `env` added to ours; text and captured output unless `kw` says otherwise."""
-        options = {"text": True, "capture_output": not kw.keys() & {"stdout", "stderr"}, **kw}
-        return subprocess.run(self._inside(command), env=self._environment(user, env), **options)
+        options = {"text": True, "check": False, "capture_output": not kw.keys() & {"stdout", "stderr"}, **kw}
+        return subprocess.run(self._inside(command), env=self._environment(user, env), **options)  # noqa: PLW1510
 
     def popen(
-        self, command: Sequence[str | Path], *, user: str = "admin", env: Mapping[str, str] | None = None, **kw: Any
+        self,
+        command: Sequence[str | Path],
+        *,
+        user: str = "admin",
+        env: Mapping[str, str] | None = None,
+        **kw: Any,
     ) -> subprocess.Popen[str]:
         """Start and return: the pid is the command's own, so a signal reaches it."""
         environment = self._environment(user, env)

@@ -18,7 +18,8 @@ _FLAGS = {
         --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379
         --listen-peer-urls http://127.0.0.1:2380""",
     "apiserver": """$binary kube-apiserver --etcd-servers http://127.0.0.1:2379 --allow-privileged
-        --bind-address 0.0.0.0 --advertise-address 10.210.0.1 --service-cluster-ip-range 10.96.0.0/16
+        --bind-address 0.0.0.0 --advertise-address 10.210.0.1
+        --kubelet-preferred-address-types InternalIP --service-cluster-ip-range 10.96.0.0/16
         --tls-cert-file $state/pki/server.crt --tls-private-key-file $state/pki/server.key
         --cert-dir $state/pki --client-ca-file $state/pki/ca.crt --token-auth-file $state/tokens.csv
         --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction
@@ -55,16 +56,14 @@ def _pid_file(at: Layout, part: str) -> Path:
 
 def start(at: Layout, part: str) -> None:
     """Start it in the network namespace of the caller and the bed's cgroup."""
-    path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
     with at.log(part).open("wb") as log:
         child = subprocess.Popen(
             command(at, part),
-            env={**os.environ, "PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=cgroup.join,
+            preexec_fn=cgroup.join,  # noqa: PLW1509 - one thread, and no child is born outside
         )
     _pid_file(at, part).write_text(str(child.pid))
 

@@ -72,16 +72,22 @@ def _igaming(tag: str, app: bytes, python: bytes, *more: str) -> archive.Image:
     return archive.Image((f"localhost/igaming:{tag}", *more), (python, above), config)
 
 
+def _loaded(at: Layout) -> dict[str, str]:
+    """Give the digest of each image by name."""
+    rows = [row.split() for row in _ctr(at, "images", "list").splitlines()[1:]]
+    return {row[0]: row[2] for row in rows}
+
+
 def load(at: Layout) -> None:
     """Import what the node lacks; the application again when its source has changed: a tag tells by its hash."""
-    here = _ctr(at, "images", "list", "--quiet").split()
+    here = _loaded(at)
     if "localhost/pause:1" not in here:
         _ctr(at, "images", "import", str(_pause(at)))
     if not APP.exists():
         return say(f"no {APP.relative_to(REPOSITORY)} yet: the node has no localhost/igaming")
     app = APP.read_bytes()
     current = f"localhost/igaming:sha256-{archive.digest(app)[:16]}"
-    if current not in here:
+    if current not in here or here[current] != here.get("localhost/igaming:1"):
         _import_igaming(at, app, current)
     return None
 
@@ -91,4 +97,4 @@ def _import_igaming(at: Layout, app: bytes, current: str) -> None:
     archive.write([_igaming("1", app, python, current), _igaming("2", app, python)], file)
     _ctr(at, "images", "import", str(file))
     file.unlink()
-    say("imported localhost/igaming:1 and :2")
+    say(f"imported {APP.name} as localhost/igaming:1 and :2")

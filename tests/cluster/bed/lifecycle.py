@@ -8,7 +8,6 @@ import shutil
 import ssl
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ _READY = '{.status.conditions[?(@.type=="Ready")].status} {.status.nodeInfo.kube
 @contextlib.contextmanager
 def _alone(at: Layout) -> Iterator[None]:
     """One cluster a machine, so one bed at work at a time; a second one waits."""
-    with Path("/run/lock/deployctl-test").open("w") as lock:
+    with Path("/run/deployctl-test.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -45,9 +44,7 @@ def node(at: Layout) -> str:
     if _dead(at) or not network.PATH.exists():
         return ""
     cluster = Cluster(at)
-    said = cluster.run(
-        ["kubectl", "--request-timeout=5s", "get", "node", NODE, "-o", f"jsonpath={_READY}"]
-    )
+    said = cluster.run(["kubectl", "--request-timeout=5s", "get", "node", NODE, "-o", f"jsonpath={_READY}"])
     return said.stdout if not said.returncode else ""
 
 
@@ -61,6 +58,8 @@ def up(at: Layout) -> None:
             return _keep(at, found)
         binary.ensure(at)
         images.prepare(at)
+        if at.state.exists():
+            say(f"starting afresh: found a cluster without {', '.join(_dead(at)) or 'a ready node'}")
         _sweep(at)
         _bring_up(at)
     return None
@@ -77,22 +76,22 @@ def _keep(at: Layout, found: str) -> None:
 _DOWN = "python -m tests.cluster.bed down"
 
 
-def _command_line(process: Path) -> list[str]:
+def _command_line(pid: int) -> list[str]:
     try:
-        return (process / "cmdline").read_text(errors="replace").split("\0")
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
     except OSError:
         return []
 
 
 def _refuse_others(at: Layout) -> None:
-    """Two kubelets on one machine fight for pods, ports and the network namespace."""
-    for process in Path("/proc").glob("[0-9]*"):
-        line = _command_line(process)
-        if not any(Path(word).name == "kubelet" for word in line[:2]) or str(at.state / "kubelet") in line:
-            continue
-        caches = [Path(word).parents[1] for word in line if word.endswith(f"/{NAME}/kubelet")]
-        how = f"CLUSTER_CACHE={caches[0]} {_DOWN}" if caches else f"kill {process.name}"
-        raise BedError(f"another kubelet runs here (pid {process.name}): {' '.join(line)}\nstop it: {how}")
+    """Two beds on one machine would share the network namespace and the cgroup; other clusters are no concern."""
+    for pid in cgroup.members():
+        states = [word for word in _command_line(pid) if word.endswith(f"/{NAME}/kubelet")]
+        if states and states != [str(at.state / "kubelet")]:
+            cache = Path(states[0]).parents[1]
+            raise BedError(
+                f"the cluster of another cache is up; take it down first: CLUSTER_CACHE={cache} {_DOWN}"
+            )
 
 
 def _unmount(at: Layout) -> None:
@@ -103,7 +102,10 @@ def _unmount(at: Layout) -> None:
 
 def _forget(at: Layout) -> None:
     """Remove the few things that containerd and the kubelet keep outside the state."""
-    for result in Path("/var/lib/cni/results").glob("deployctl-pods-*"):
+    results = Path("/var/lib/cni/results")
+    for result in results.glob("deployctl-pods-*-eth0"):
+        sandbox = result.name.removeprefix("deployctl-pods-").removesuffix("-eth0")
+        (results / f"cni-loopback-{sandbox}-lo").unlink(missing_ok=True)
         result.unlink()
     for link in Path("/var/log/containers").glob("*.log"):
         if str(link.readlink()).startswith(f"{at.state}/"):
@@ -112,9 +114,6 @@ def _forget(at: Layout) -> None:
 
 def _sweep(at: Layout) -> None:
     """Take away whatever is left of a cluster, healthy, half dead or long gone; nothing is not an error."""
-    died = _dead(at)
-    if at.state.exists() and cgroup.members() and died:
-        say(f"found a broken cluster ({', '.join(died) or 'nothing'} dead): starting afresh")
     cgroup.kill_all()
     _unmount(at)
     cgroup.remove()
@@ -151,7 +150,9 @@ def _configure(at: Layout) -> None:
 
 def _api(at: Layout, path: str) -> bytes:
     """Ask the API server as the administrator; empty where it does not answer yet."""
-    asked = urllib.request.Request(f"https://127.0.0.1:6443{path}", headers={"Authorization": "Bearer admin-token"})
+    asked = urllib.request.Request(
+        f"https://127.0.0.1:6443{path}", headers={"Authorization": "Bearer admin-token"}
+    )
     trusted = ssl.create_default_context(cafile=at.state / "pki" / "ca.crt")
     direct = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted)
@@ -192,6 +193,7 @@ def _bring_up(at: Layout) -> None:
     say("the API server is ready")
     for part in ("kubelet", "controllers", "scheduler", "proxy"):
         daemons.start(at, part)
+    Cluster(at).apply(HERE / "etc" / "dns.yaml", "kube-system")
     _await(at, "kubelet", lambda: _node_ready(at))
     say(f"the node is ready: Kubernetes {at.version}, kubeconfig {at.kubeconfig('admin')}")
 
@@ -207,7 +209,10 @@ def down(at: Layout) -> None:
 
 def status(at: Layout) -> None:
     """Say what runs; not up is an error."""
+    packages.require_root()
     if (found := node(at)).startswith("True"):
         return say(f"up: Kubernetes {found.removeprefix('True v')}, kubeconfig {at.kubeconfig('admin')}")
     dead = _dead(at)
-    raise BedError(f"not up ({'nothing runs' if len(dead) == len(daemons.PARTS) else 'dead: ' + ', '.join(dead)})")
+    if len(dead) == len(daemons.PARTS):
+        raise BedError("not up: nothing runs")
+    raise BedError(f"not up: {', '.join(dead) + ' died' if dead else 'the node is not ready'}")

@@ -24,8 +24,12 @@ _PROGRAMS = {
     "mount": "mount",
     "modprobe": "kmod",
 }
-_SEARCH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin"
 _QUIET = ("-qq", "-o", "Dpkg::Use-Pty=0")
+
+
+def widen_path() -> None:
+    """Find what root's PATH may lack: the programs of `sbin`, and Go where its archive puts it."""
+    os.environ["PATH"] = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin"
 
 
 def _missing() -> list[str]:
@@ -33,7 +37,7 @@ def _missing() -> list[str]:
 
 
 def _has(program: str) -> bool:
-    return Path(program).exists() or shutil.which(program, path=_SEARCH) is not None
+    return Path(program).exists() or shutil.which(program) is not None
 
 
 def apt(*args: str, cwd: Path | None = None) -> None:
@@ -47,7 +51,6 @@ def apt(*args: str, cwd: Path | None = None) -> None:
 
 def ensure() -> None:
     """Install what is missing; where that cannot be, say the command that would."""
-    os.environ["PATH"] = _SEARCH
     missing = _missing()
     if not missing:
         return
