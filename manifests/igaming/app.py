@@ -302,8 +302,8 @@ class Server:
     def drain(self) -> None:
         """Take what the backlog holds, stop listening, and leave the idle connections."""
         os.eventfd_read(self.bell)
-        self.accept()
         self.draining = True
+        self.accept()
         self.poll.unregister(self.listener)
         self.listener.close()
         for connection in list(self.connections.values()):
