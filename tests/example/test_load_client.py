@@ -276,6 +276,25 @@ def test_a_load_that_cannot_start_says_why() -> None:
 
 
 @pytest.mark.parametrize(
+    ("networks", "own"),
+    [
+        ({"self": "net:[2]", "1": "net:[1]"}, True),
+        ({"self": "net:[1]", "1": "net:[1]", "parent": "net:[2]"}, False),
+        ({"self": "net:[2]", "parent": "net:[1]"}, True),
+        ({"self": "net:[1]", "parent": "net:[1]"}, False),
+        ({"self": "net:[1]"}, False),
+        ({}, False),
+    ],
+)
+def test_a_network_of_its_own_is_not_that_of_process_1_or_else_of_the_parent(
+    monkeypatch: pytest.MonkeyPatch, networks: dict[str, str], own: bool
+) -> None:
+    monkeypatch.setattr("os.getppid", lambda: "parent")
+    monkeypatch.setattr(client, "network", networks.get)
+    assert client.has_own_network() is own
+
+
+@pytest.mark.parametrize(
     ("host", "in_namespace", "own_network", "problem"),
     [
         ("127.0.0.1", False, False, None),

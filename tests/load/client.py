@@ -94,11 +94,17 @@ def refusal(host: str, *, in_namespace: bool, has_own_network: bool) -> str | No
 
 
 def has_own_network() -> bool:
-    """Whether the network namespace is another than that of process 1; no where it cannot be read."""
+    """Whether the network namespace is another than that of process 1, or of the parent where 1 hides its own."""
+    own = network("self")
+    return own != (network("1") or network(str(os.getppid())) or own)
+
+
+def network(process: str) -> Path | None:
+    """Name the network namespace of a process; None where that may not be read."""
     try:
-        return Path("/proc/self/ns/net").readlink() != Path("/proc/1/ns/net").readlink()
+        return Path("/proc", process, "ns", "net").readlink()
     except OSError:
-        return False
+        return None
 
 
 @dataclass(frozen=True, slots=True)
