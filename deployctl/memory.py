@@ -6,6 +6,7 @@ only where the Deployment's own fields agree with it: `believed`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -87,6 +88,15 @@ def remembered(deployment: Json) -> Memory | None:
     """Read the release in flight off a Deployment, unless `rollout undo` brought back a stale one."""
     memory = load(annotation(deployment))
     return memory if memory and believed(memory, deployment) else None
+
+
+def recalled(deployment: Json, copies: Iterable[Json]) -> Memory | None:
+    """Read the release in flight, from a copy where somebody took the annotation off a held Deployment."""
+    found = remembered(deployment)
+    if found or Settings.of(deployment).min_ready_seconds < HELD_SECONDS:
+        return found
+    memories = [memory for one in copies if (memory := load(annotation(one)))]
+    return max(memories, key=lambda memory: (memory.at, memory.fence), default=None)
 
 
 def believed(memory: Memory, deployment: Json) -> bool:

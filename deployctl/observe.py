@@ -15,7 +15,7 @@ from deployctl.memory import (
     LABEL,
     Memory,
     Settings,
-    remembered,
+    recalled,
     rolling_update,
 )
 from deployctl.template import digest, lingers
@@ -49,7 +49,7 @@ class Snapshot:
 
     @property
     def memory(self) -> Memory | None:
-        return remembered(self.deployment)
+        return recalled(self.deployment, (*self.services, *self.replica_sets))
 
 
 @dataclass(frozen=True, slots=True)

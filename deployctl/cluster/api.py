@@ -5,11 +5,13 @@ The typed models are never used: 500 pods cost 1757 ms through them and 32 ms as
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -94,7 +96,12 @@ class Api:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._lock = threading.Lock()
+        self._date = ""
         self._connect()
+
+    def now(self) -> dt.datetime:
+        """Tell the time by the server's clock at its last answer, for this machine's may be wrong."""
+        return parsedate_to_datetime(self._date) if self._date else dt.datetime.now(dt.UTC)
 
     def _connect(self) -> None:
         from kubernetes import client
@@ -148,6 +155,7 @@ class Api:
         if response.status == 401:
             self._renew()
             response = self._open(request, limit, preload=True)
+        self._date = response.headers.get("Date") or self._date
         return response.status, response.data, response.headers
 
     def _open(self, request: Request, limit: Any, *, preload: bool = False) -> Any:

@@ -1,0 +1,105 @@
+"""One app as the cluster shows it, kept up to date by watches; a look costs no call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from deployctl.cluster.api import Api, Request
+from deployctl.cluster.paths import path
+from deployctl.cluster.watch import Collection, Signal
+from deployctl.errors import DeployctlError
+from deployctl.observe import Snapshot, owned_by
+
+Json = dict[str, Any]
+SYNC_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What an app is made of."""
+
+    namespace: str
+    app: str
+    deployment: str
+    services: tuple[str, ...]
+
+    @property
+    def record(self) -> str:
+        return f"deployctl-{self.app}"
+
+
+class View:
+    """Watches the objects of one app and gives whole looks at them."""
+
+    def __init__(self, api: Api, names: Names, selector: str) -> None:
+        self.names, self.api, self.signal = names, api, Signal()
+        services = f"kubernetes.io/service-name in ({','.join(names.services)})"
+        self._all = {
+            "deployments": self._watch("deployments", {"fieldSelector": f"metadata.name={names.deployment}"}),
+            "replicasets": self._watch("replicasets", {"labelSelector": selector}),
+            "pods": self._watch("pods", {"labelSelector": selector}),
+            "services": self._watch("services", {}),
+            "endpointslices": self._watch("endpointslices", {"labelSelector": services}),
+            "configmaps": self._watch("configmaps", {"fieldSelector": f"metadata.name={names.record}"}),
+        }
+
+    def _watch(self, resource: str, query: dict[str, str]) -> Collection:
+        where = path(self.names.namespace, resource)
+        return Collection(self.api, where, query, self.signal)
+
+    def start(self) -> View:
+        """Begin to watch; return once every collection was listed."""
+        for collection in self._all.values():
+            collection.start()
+        for collection in self._all.values():
+            while not collection.synced.wait(0.05):
+                if self.signal.failure:
+                    raise self.signal.failure
+        return self
+
+    def stop(self) -> None:
+        for collection in self._all.values():
+            collection.stop()
+
+    def look(self) -> Snapshot:
+        """Give the newest state of everything that belongs to the app."""
+        deployment = self._one("deployments", self.names.deployment)
+        owned = tuple(one for one in self._objects("replicasets") if owned_by(one, deployment))
+        return Snapshot(
+            deployment=deployment,
+            replica_sets=owned,
+            pods=tuple(self._objects("pods")),
+            services=tuple(self._one("services", name) for name in self.names.services),
+            slices=tuple(self._objects("endpointslices")),
+        )
+
+    def record(self) -> Json | None:
+        return self._all["configmaps"].store.objects.get(self.names.record)
+
+    def services(self) -> tuple[Json, ...]:
+        """Give every Service of the namespace, listed or not."""
+        return tuple(self._objects("services"))
+
+    def absorb(self, resource: str, one: Json) -> None:
+        """Take in the answer to a write, so that the next look has it before the watch brings it."""
+        self._all[resource].store.put(one)
+
+    def reread(self, request: Request) -> None:
+        """Read anew the object that a request was meant for."""
+        resource = request.path.rsplit("/", 2)[-2]
+        self.absorb(resource, self.api.get(request.path))
+
+    def _objects(self, resource: str) -> Iterable[Json]:
+        return self._all[resource].store.objects.values()
+
+    def _one(self, resource: str, name: str) -> Json:
+        found = self._all[resource].store.objects.get(name)
+        if found is None:
+            kind = {"deployments": "Deployment", "services": "Service"}[resource]
+            raise DeployctlError(
+                f"{kind} {name} is gone from namespace {self.names.namespace}",
+                advice="create it again from its manifest, then run the command again",
+            )
+        return found

@@ -1,0 +1,292 @@
+"""The loop: look, decide, do one thing, look again.
+
+It carries out what a strategy decides and remembers nothing but what it has witnessed: the gates' answers and
+how long something has been waited for. Killed anywhere, another process goes on from what the cluster shows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from deployctl.cluster.api import Api, Request, Stale, Unreachable
+from deployctl.cluster.patches import Writer, forget_copy, oldest_ready_seconds
+from deployctl.cluster.paths import path
+from deployctl.cluster.view import View
+from deployctl.errors import LockLost, TimedOut
+from deployctl.gates import Asked
+from deployctl.gates.stage import Stages
+from deployctl.lock import Lock
+from deployctl.memory import Memory, annotation
+from deployctl.observe import Snapshot, Witness, observe, owned_by, replica_set, settled
+from deployctl.record import Intent, parse
+from deployctl.spec import Gates
+from strategies.model import (
+    Action,
+    Admit,
+    Arm,
+    Ask,
+    Begin,
+    Detach,
+    End,
+    Observed,
+    Outcome,
+    Phase,
+    Rehold,
+    Restore,
+    Stage,
+    Stand,
+    Step,
+    Strategy,
+    Turn,
+    Wait,
+    Wish,
+)
+
+Json = dict[str, Any]
+TICK_SECONDS = 1.0  # how often a countdown is told anew; costs no call
+PATIENCE_SECONDS = 0.2
+
+
+class Story(Protocol):
+    """Hears what happens; how it is shown is its own business."""
+
+    def turn(self, look: Snapshot, seen: Observed, step: Step, stages: Stages) -> None: ...
+
+    def did(self, action: Action, seen: Observed) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How the run ended: an outcome, or where it stands and waits for a person."""
+
+    outcome: Outcome | None
+    reason: str = ""
+    stands: bool = False
+    armed: bool = False
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the command line asked of this run; times in seconds."""
+
+    timeout_seconds: float = 1800.0
+    on_timeout: str = "abort"
+    until_promoted: bool = False
+    keep_seconds: float = 300.0  # how long an armed release keeps the old side
+    wish: Wish | None = None
+    fast: bool = False
+
+
+@dataclass
+class Rollout:
+    """One run of a release. `memory` is what Begin writes; later the cluster's own copy counts."""
+
+    api: Api
+    view: View
+    strategy: Strategy
+    memory: Memory
+    stable: Json
+    preview: Json
+    gates: Gates
+    lock: Lock
+    story: Story
+    orders: Orders = field(default_factory=Orders)
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._stages = Stages(self.view.signal.ring)
+        self._began = self.clock()
+        self._since: dict[str, float] = {}
+        self._labelled = float("-inf")
+        self._reheld = False
+        self._timed_out = False
+        self._silent_since: float | None = None
+        self.writes: dict[str, int] = {}
+
+    def run(self) -> Result:
+        """Go on until the release is over or only a person can continue; raise what a person must mend."""
+        try:
+            while True:
+                ended = self._turn()
+                if ended:
+                    return ended
+        finally:
+            self._stages.stop()
+
+    def _turn(self) -> Result | None:
+        look = self.view.look()
+        self._may_act(look)
+        seen = self.observe(look)
+        step = self._overruled(seen) or self.strategy.decide(seen)
+        self.story.turn(look, seen, step, self._stages)
+        return self._carry_out(look, seen, step)
+
+    def observe(self, look: Snapshot) -> Observed:
+        return observe(look, self.memory.stable, self.memory.preview, self._witness())
+
+    def _witness(self) -> Witness:
+        now = self.clock()
+        intent = self._intent()
+        wishes = {"promote": Wish.PROMOTE, "finish": Wish.FINISH}
+        return Witness(
+            verdicts=self._stages.verdicts(),
+            waited={key: now - since for key, since in self._since.items()},
+            labels_age_seconds=now - self._labelled,
+            wish=wishes.get(intent.wish, self.orders.wish) if intent else self.orders.wish,
+            fast=self.orders.fast,
+            reheld=self._reheld,
+            gated=frozenset(stage for stage in Stage if getattr(self.gates, stage.value)),
+        )
+
+    def _intent(self) -> Intent | None:
+        intent = parse(self.view.record()).intent
+        return intent if intent and intent.release == self.memory.id else None
+
+    def _may_act(self, look: Snapshot) -> None:
+        """Stop at once when somebody else took the lock or raised the fence."""
+        if self.lock.lost:
+            raise self.lock.lost
+        held = look.memory
+        if held and (held.id, held.fence) != (self.memory.id, self.memory.fence):
+            raise LockLost(f"{held.by or 'somebody'} has taken over this release")
+
+    def _overruled(self, seen: Observed) -> Step | None:
+        """Give way to a pause and to the time-out."""
+        intent = self._intent()
+        if intent and intent.wish == "pause" and (seen.paused or seen.phase is None):
+            return Stand(f"paused by {intent.by}")
+        if self._late(seen):
+            return self._time_out()
+        return None
+
+    def _late(self, seen: Observed) -> bool:
+        under_way = seen.phase in {Phase.TRYING, Phase.PROMOTING} and "keepOld" not in self._since
+        return under_way and self.clock() - self._began > self.orders.timeout_seconds
+
+    def _time_out(self) -> Step:
+        reason = f"timed out after {self.orders.timeout_seconds:g}s"
+        if self.orders.on_timeout == "hold":
+            raise TimedOut(
+                reason, advice=f"`deployctl resume {self.memory.app}` or `deployctl abort {self.memory.app}`"
+            )
+        self._timed_out = True
+        return Turn(reason)
+
+    def _carry_out(self, look: Snapshot, seen: Observed, step: Step) -> Result | None:
+        match step:
+            case End(outcome, reason):
+                return Result(outcome, reason)
+            case Stand(reason):
+                return Result(None, reason, stands=True)
+            case Ask(question, pods):
+                gates = getattr(self.gates, question.stage.value)
+                self._stages.ask(question, gates, lambda: self._asked(pods))
+                self._sleep(TICK_SECONDS)
+            case Wait(key, _, seconds):
+                self._since.setdefault(key, self.clock())
+                if key == "keepOld" and self.orders.until_promoted:
+                    return self._arm(look, seen)
+                self._sleep(min(TICK_SECONDS, seconds or TICK_SECONDS))
+            case _:
+                return self._act(look, seen, step)
+        return None
+
+    def _sleep(self, seconds: float) -> None:
+        self.view.signal.wait(seconds)
+
+    def _arm(self, look: Snapshot, seen: Observed) -> Result | None:
+        """Leave the rest to Kubernetes: the old side goes when keepOld has passed, whoever lives then."""
+        owner = replica_set(look.replica_sets, self.memory.preview)
+        ready = oldest_ready_seconds(
+            (one for one in look.pods if owner and owned_by(one, owner)), self.api.now()
+        )
+        action = Arm(ready + self.orders.keep_seconds)
+        if not self._send(self._writer(look).request(action)):
+            return None
+        self.story.did(action, seen)
+        return Result(Outcome.PROMOTED, armed=True)
+
+    def _act(self, look: Snapshot, seen: Observed, action: Action) -> Result | None:
+        """Send one write. A lost race and a silent API change nothing: look again, decide again."""
+        request = self._writer(look).request(action)
+        if not self._send(request):
+            return None
+        self._witnessed(action)
+        self.story.did(action, seen)
+        if isinstance(action, Restore):
+            self._forget_copies()
+            return Result(action.outcome, look.memory.why if look.memory else "", timed_out=self._timed_out)
+        return None
+
+    def _send(self, request: Request) -> bool:
+        resource = request.path.rsplit("/", 2)[-2]
+        try:
+            self.view.absorb(resource, self.api.send(request))
+        except Stale:
+            self.view.reread(request)
+            return False
+        except Unreachable as error:
+            self._bear(error)
+            return False
+        self._silent_since = None
+        self.writes[resource] = self.writes.get(resource, 0) + 1
+        return True
+
+    def _bear(self, error: Unreachable) -> None:
+        """Wait out an API that does not answer; what was written stands, what was not is decided anew."""
+        if self._silent_since is None:
+            self._silent_since = self.clock()
+            self.story.note(f"the API does not answer, nothing moves meanwhile: {error}")
+        if self.clock() - self._silent_since > self.orders.timeout_seconds:
+            raise error
+        self._sleep(PATIENCE_SECONDS)
+
+    def _writer(self, look: Snapshot) -> Writer:
+        return Writer(look, look.memory or self.memory, self.stable, self.preview)
+
+    def _witnessed(self, action: Action) -> None:
+        if isinstance(action, Admit | Detach):
+            self._labelled = self.clock()
+        if isinstance(action, Rehold):
+            self._reheld = True
+            self.story.note("somebody wrote over the hold; it is put back")
+        if isinstance(action, Begin):
+            self._since.clear()
+
+    def _forget_copies(self) -> None:
+        """Take our annotation off the ReplicaSets, where the Deployment controller copied it."""
+        self._until_settled()
+        for one in self.view.look().replica_sets:
+            if annotation(one):
+                self._send(forget_copy(one))
+
+    def _until_settled(self) -> None:
+        deadline = self.clock() + 5.0
+        while not settled(self.view.look().deployment) and self.clock() < deadline:
+            self._sleep(0.1)
+
+    def _asked(self, names: tuple[str, ...]) -> Asked:
+        """Give the gates the pods as they are now, those that are still there."""
+        look = self.view.look()
+        pods = tuple(one for one in look.pods if one["metadata"]["name"] in names)
+        return Asked(pods, look.services[0], self._proxy)
+
+    def _proxy(
+        self, pod: str, port: int, scheme: str, page: str, timeout_seconds: float
+    ) -> tuple[int, bytes]:
+        name = f"{scheme}:{pod}:{port}" if scheme == "https" else f"{pod}:{port}"
+        where = path(self.view.names.namespace, "pods", name, "proxy") + page
+        return self.api.raw(Request("GET", where), timeout_seconds)
+
+
+def raised(memory: Memory, by: str) -> Memory:
+    """Give the memory as whoever takes the release over writes it: with a higher fence."""
+    return msgspec.structs.replace(memory, fence=memory.fence + 1, by=by)
