@@ -1,0 +1,116 @@
+"""The walk a strategy takes when all goes well: its steps in order, their seconds, their pods and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from strategies.model import (
+    Admit,
+    Ask,
+    Clean,
+    Detach,
+    End,
+    Pin,
+    Question,
+    Restore,
+    Stage,
+    Stand,
+    Step,
+    Strategy,
+    Valve,
+    Verdict,
+    Wait,
+    Wish,
+)
+from strategies.simulator import World
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things take, in seconds; gates as (expected, at worst)."""
+
+    ready_seconds: float = 10.0
+    deadline_seconds: float = 600.0
+    drain_seconds: float = 0.0
+    gates: Mapping[Stage, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One step of a walk, how long it is expected to take and at worst, and the pods beyond the size after it."""
+
+    step: Step
+    expected_seconds: float = 0.0
+    worst_seconds: float = 0.0
+    extra_pods: int = 0
+
+    @property
+    def writes(self) -> str:
+        """What kind of object this step writes: deployment, service, pod, or nothing."""
+        match self.step:
+            case Ask() | Wait() | Stand() | End():
+                return ""
+            case Pin() | Valve():
+                return "service"
+            case Admit() | Detach() | Clean():
+                return "pod"
+            case _:
+                return "deployment"
+
+
+def walk(
+    strategy: Strategy, world: World, pace: Pace | None = None, wish: Wish | None = None
+) -> tuple[Planned, ...]:
+    """Take the walk with every gate passing and every pod coming up, to its end or where a person must act."""
+    return tuple(_walked(strategy, world, pace or Pace(), wish))
+
+
+def _walked(strategy: Strategy, world: World, pace: Pace, wish: Wish | None) -> Iterator[Planned]:
+    verdicts: dict[Question, Verdict] = {}
+    waited: dict[str, float] = {}
+    going = True
+    while going:
+        seen = world.observe(
+            verdicts=verdicts,
+            waited=waited,
+            wish=wish,
+            gated=frozenset(pace.gates),
+            deadline_seconds=pace.deadline_seconds,
+        )
+        step = strategy.decide(seen)
+        world = _after(step, world)
+        expected, worst = _seconds(step, pace)
+        yield Planned(
+            step, expected, worst, len(world.stable.pods) + len(world.preview.pods) - world.replicas
+        )
+        match step:
+            case Ask(question):
+                verdicts[question] = Verdict(passed=True)
+            case Wait(key, _, seconds, unbroken) if seconds and not unbroken:
+                waited[key] = waited.get(key, 0.0) + seconds
+            case Restore() | Stand() | End() | Wait(seconds=None):
+                going = False
+
+
+def _after(step: Step, world: World) -> World:
+    match step:
+        case Ask() | Stand() | End():
+            return world
+        case Wait():
+            return world.come().controllers().published()
+        case _:
+            return world.apply(step).controllers().published()
+
+
+def _seconds(step: Step, pace: Pace) -> tuple[float, float]:
+    """Tell how long a step takes when all goes well, and when everything takes as long as it may."""
+    match step:
+        case Ask(question):
+            return pace.gates[question.stage]
+        case Wait(_, _, seconds, unbroken) if unbroken:
+            return pace.ready_seconds, seconds or pace.ready_seconds
+        case Wait(key, _, seconds) if seconds:
+            return seconds, seconds + pace.drain_seconds * key.startswith("spread")
+        case _:
+            return 0.0, 0.0
