@@ -287,12 +287,14 @@ class Ask:
 class Wait:
     """Nothing to do until something changes or, when `seconds` is given, that much time has gone.
 
-    `key` names the timer that `Observed.waited` reports from the first time this wait is returned.
+    `key` names the timer that `Observed.waited` reports from the first time this wait is returned;
+    an `unbroken` one starts anew whenever something else was decided in between.
     """
 
     key: str
     reason: str
     seconds: float | None = None
+    unbroken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

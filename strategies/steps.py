@@ -56,7 +56,7 @@ def arriving(seen: Observed) -> Step:
     if seen.waited.get(key, 0.0) >= seen.deadline_seconds:
         return Turn(f"not ready within the progress deadline of {seen.deadline_seconds:g}s")
     ready, wanted = len(seen.preview.ready), seen.preview.desired
-    return Wait(key, f"{ready} of {wanted} preview pods ready", seen.deadline_seconds)
+    return Wait(key, f"{ready} of {wanted} preview pods ready", seen.deadline_seconds, unbroken=True)
 
 
 def ask(seen: Observed, stage: Stage, about: str, pods: tuple[Pod, ...]) -> Step | None:
