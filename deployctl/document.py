@@ -82,13 +82,13 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def text_of(path: Path, *, shown: str | None = None) -> str:
+def text_of(path: Path) -> str:
     """Read a file of UTF-8 text."""
-    file = shown or str(path)
     try:
-        return decode(path.read_bytes(), file)
+        return decode(path.read_bytes(), str(path))
     except OSError as error:
-        raise SpecError([Place(file).problem("file", f"{error.strerror}; expected a YAML file")]) from error
+        place = Place(str(path))
+        raise SpecError([place.problem("file", f"{error.strerror}; expected a YAML file")]) from error
 
 
 def decode(raw: bytes, file: str) -> str:
@@ -140,8 +140,14 @@ def _syntax(error: yaml.YAMLError, text: str, file: str) -> Problem:
     if line < len(lines) and "\t" in lines[line][: column + 1]:
         column = lines[line].index("\t")
         return Place(file, line + 1, column + 1).problem("syntax", "a tab; expected spaces")
-    told = [getattr(error, part, None) for part in ("context", "problem")]
-    return Place(file, line + 1, column + 1).problem("syntax", ", ".join(filter(None, told)) or str(error))
+    return Place(file, line + 1, column + 1).problem("syntax", _complaint(error))
+
+
+def _complaint(error: yaml.YAMLError) -> str:
+    """Give the parser's own words, with the place where what it was reading began."""
+    problem = getattr(error, "problem", None) or str(error)
+    began = getattr(error, "context_mark", None)
+    return f"{problem}, {error.context} at {began.line + 1}:{began.column + 1}" if began else problem
 
 
 @dataclass(slots=True)

@@ -65,21 +65,16 @@ class Reader:
         return self._wrong(node, kind, path)
 
     def _scalar(self, node: Scalar, kind: inspect.Type, path: str) -> Any:
-        try:
-            return parse(node, kind)
-        except ValueError:
-            return self._wrong(node, kind, path)
+        value = _parsed(node, kind)
+        return self._wrong(node, kind, path) if value is INVALID else value
 
     def _either(self, node: Node, kind: inspect.Type, types: tuple[inspect.Type, ...], path: str) -> Any:
-        fitting = [one for one in types if _fits(node, one, types)]
+        among = {type(bare(one)) for one in types}
+        fitting = [one for one in types if _fits(node, one, among)]
         if len(fitting) == 1:
             return self.read(node, fitting[0], path)
-        for one in fitting if isinstance(node, Scalar) else ():
-            try:
-                return parse(node, one)
-            except ValueError:
-                continue
-        return self._wrong(node, kind, path)
+        values = [value for one in fitting if (value := _parsed(node, one)) is not INVALID]
+        return values[0] if values else self._wrong(node, kind, path)
 
     def _items(self, node: Items, kind: inspect.VarTupleType, unique: str | None, path: str) -> Any:
         before = len(self.problems)
@@ -92,11 +87,11 @@ class Reader:
 
     def _once(self, node: Items, unique: str, path: str) -> None:
         """Report items that say the same, in themselves or under the key that must be unique."""
-        seen: dict[str, Place] = {}
+        seen: dict[str, tuple[str, Place]] = {}
         for where, mark in _marks(node, unique, path):
-            first = seen.setdefault(mark.text, mark.place)
-            if first is not mark.place:
-                again = f"{shown(mark)} again, first at {first.line}:{first.column}"
+            first, place = seen.setdefault(mark.text, (where, mark.place))
+            if first != where:
+                again = f"{shown(mark)} again, first at {place.line}:{place.column}"
                 self._report(mark, where, f"{again}; expected each once")
 
     def _mapping(self, node: Table, inner: inspect.Type, path: str) -> Any:
@@ -167,6 +162,13 @@ class Reader:
         return INVALID
 
 
+def _parsed(node: Node, kind: inspect.Type) -> Any:
+    try:
+        return parse(node, kind) if isinstance(node, Scalar) else INVALID
+    except ValueError:
+        return INVALID
+
+
 def _exactly_one(group: str) -> str:
     return f"exactly one of {', '.join(plugins.names(group)) or f'the plugins of {group}, and none is installed'}"
 
@@ -182,7 +184,7 @@ def _marks(node: Items, unique: str, path: str) -> Iterator[tuple[str, Scalar]]:
                 yield f"{path}[{index}].{unique}", mark
 
 
-def _fits(node: Node, kind: inspect.Type, among: tuple[inspect.Type, ...]) -> bool:
+def _fits(node: Node, kind: inspect.Type, among: set[type]) -> bool:
     """Tell whether one type of a union is meant by how the node looks; `8080` is never text beside a number."""
     match bare(kind), node:
         case (inspect.VarTupleType(), Items()) | (inspect.DictType(), Table()):
@@ -191,11 +193,7 @@ def _fits(node: Node, kind: inspect.Type, among: tuple[inspect.Type, ...]) -> bo
             return False
         case (inspect.StructType() | inspect.DataclassType()) as one, _ if one.cls is not Amount:
             return isinstance(node, Table)
-        case inspect.NoneType(), _:
-            return is_null(node)
-        case inspect.StrType(), Scalar(plain=True, text=text) if inspect.IntType in map(
-            type, map(bare, among)
-        ):
+        case inspect.StrType(), Scalar(plain=True, text=text) if inspect.IntType in among:
             return not is_null(node) and not text.lstrip("-").isdecimal()
         case _:
             return isinstance(node, Scalar) and not is_null(node)
@@ -222,11 +220,12 @@ def written(value: Any, *, timed: bool = False) -> Any:
 
 def _keys(value: Any) -> dict[str, Any]:
     keys: dict[str, Any] = {}
-    for one in shape(type(value)).fields:
+    cls: type = type(value)
+    for one in shape(cls).fields:
         part = getattr(value, one.name)
         if told(one.type, "beside"):
             keys |= written(part)
-        elif part is not None or one.default is not None:
+        elif part is not None:
             keys[key(one.name)] = written(part, timed=one.name.endswith(UNIT))
     return keys
 

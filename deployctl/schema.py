@@ -22,10 +22,10 @@ _FIELD_DOC = re.compile(r"^(\w+): (.+)$", re.MULTILINE)
 Json = dict[str, Any]
 
 
-def schema() -> Json:
+def schema(cls: type = App) -> Json:
     """Give the schema of one document, with the options of every installed plugin."""
     defs: Json = {}
-    root = _named(shape(App), defs)
+    root = _named(shape(cls), defs)
     return {"$schema": DRAFT, "title": "deployctl.yaml", **root, "$defs": defs}
 
 
@@ -109,10 +109,8 @@ def _leaf(kind: inspect.Type) -> Json:
             return _lean(type="number", minimum=least, maximum=most)
         case inspect.StrType(pattern=pattern, min_length=least, max_length=most):
             return _lean(type="string", pattern=pattern, minLength=least, maxLength=most)
-        case inspect.BoolType():
-            return {"type": "boolean"}
         case _:
-            return {"type": "null"}
+            return {"type": "boolean"}
 
 
 def _lean(**words: Any) -> Json:

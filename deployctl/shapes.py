@@ -10,7 +10,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, TypeVar
 
@@ -43,6 +43,16 @@ class DurationType(inspect.Type):
 
 
 Shape = inspect.DataclassType | inspect.StructType
+READABLE = (
+    inspect.StrType,
+    inspect.IntType,
+    inspect.FloatType,
+    inspect.BoolType,
+    inspect.LiteralType,
+    inspect.NoneType,
+    inspect.DataclassType,
+    inspect.StructType,
+)
 
 
 @cache
@@ -54,7 +64,23 @@ def shape(cls: type) -> Shape:
         raise DeployctlError(f"{cls.__module__}.{cls.__qualname__}: {error}") from error
     if not isinstance(kind, Shape):
         raise DeployctlError(f"{cls}: not a dataclass or Struct, so it cannot say its options")
+    for one in kind.fields:
+        if strange := next((part for part in _parts(one.type) if not isinstance(part, READABLE)), None):
+            what = type(strange).__name__.removesuffix("Type")
+            raise DeployctlError(f"{cls.__qualname__}.{one.name}: {what} cannot be read from a spec file")
     return kind
+
+
+def _parts(kind: inspect.Type) -> Iterator[inspect.Type]:
+    """Take apart what holds other types."""
+    match bare(kind):
+        case inspect.UnionType(types=types):
+            for one in types:
+                yield from _parts(one)
+        case inspect.VarTupleType(item_type=inner) | inspect.DictType(value_type=inner):
+            yield from _parts(inner)
+        case one:
+            yield one
 
 
 def key(name: str) -> str:
@@ -64,7 +90,12 @@ def key(name: str) -> str:
 
 
 def kind_of(one: inspect.Field) -> inspect.Type:
-    return _timed(one.type) if one.name.endswith(UNIT) else one.type
+    """Give what a field takes where it is given: with its unit, and never null, which says nothing."""
+    kind = _timed(one.type) if one.name.endswith(UNIT) else one.type
+    if not isinstance(kind, inspect.UnionType):
+        return kind
+    types = tuple(each for each in kind.types if not isinstance(each, inspect.NoneType))
+    return types[0] if len(types) == 1 else inspect.UnionType(types)
 
 
 def _timed(kind: inspect.Type) -> inspect.Type:
@@ -103,7 +134,7 @@ def expected(kind: inspect.Type) -> str:
         case inspect.LiteralType(values=values):
             return one_of(map(str, values))
         case inspect.UnionType(types=types):
-            return " or ".join(expected(one) for one in types if not isinstance(one, inspect.NoneType))
+            return " or ".join(map(expected, types))
         case inspect.IntType(ge=least, le=most):
             return "a whole number" + _bounds(least, most)
         case inspect.FloatType(ge=least, le=most):
@@ -158,8 +189,6 @@ def parse(node: Scalar, kind: inspect.Type) -> Any:
             return _within(float(_plain(node, _NUMBER)), number)
         case inspect.BoolType():
             return _plain(node, _TRUTH) == "true"
-        case inspect.NoneType():
-            return None if is_null(node) else _refuse(node)
         case inspect.StrType() as text:
             return _worded(node, text)
         case _:
