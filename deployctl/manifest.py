@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from deployctl import document
@@ -20,6 +21,7 @@ FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "O
 _INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|0|[1-9][0-9]*)")
 _OCTAL = re.compile(r"^([-+]?)0(?=[0-7])")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_DOTTED = re.compile(r"\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?")  # here `_` joins digits only
 _NOT_IN_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
@@ -114,11 +116,11 @@ def scalar(node: Scalar) -> Any:
 
 def _number(text: str) -> int | float | str:
     """Read `1_000`, `017`, `0x1F` and `.5`; what overflows is text, and a whole float an integer, as in JSON."""
-    digits = text.replace("_", "") if text[0] != "." or re.fullmatch(r"\.[0-9].*", text) else text
+    digits = text.replace("_", "") if text[0] != "." or _DOTTED.fullmatch(text) else text
     if _INTEGER.fullmatch(digits) and len(digits) < 70:
         whole = int(_OCTAL.sub(r"\g<1>0o", digits), 0)
         if -(2**63) <= whole < 2**64:
             return whole if whole < 2**63 else float(whole)
     if not _FLOAT.fullmatch(digits) or math.isinf(value := float(digits)):
         return text
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return int(Decimal(repr(value))) if value.is_integer() and abs(value) < 2**63 else value

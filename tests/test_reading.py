@@ -122,3 +122,13 @@ def test_a_plugin_whose_options_cannot_be_written_in_yaml_is_told():
 def test_a_plugin_that_is_no_class_of_options_is_told():
     with pytest.raises(DeployctlError, match="not a dataclass or Struct"):
         shape(int)
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    either: Header | Options | None = None
+
+
+def test_a_plugin_whose_options_cannot_be_told_apart_is_told():
+    with pytest.raises(DeployctlError, match=r"^tests.test_reading.Doubtful: .*more than one dataclass"):
+        shape(Doubtful)
