@@ -134,7 +134,7 @@ def compose(text: str, file: str) -> tuple[list[Document], list[Problem]]:
 
 
 def _syntax(error: yaml.YAMLError, text: str, file: str) -> Problem:
-    mark = getattr(error, "problem_mark", None)
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = re.split(r"\r\n|\r|\n", text)
     if line < len(lines) and "\t" in lines[line][: column + 1]:
@@ -145,9 +145,11 @@ def _syntax(error: yaml.YAMLError, text: str, file: str) -> Problem:
 
 def _complaint(error: yaml.YAMLError) -> str:
     """Give the parser's own words, with the place where what it was reading began."""
-    problem = getattr(error, "problem", None) or str(error)
-    began = getattr(error, "context_mark", None)
-    return f"{problem}, {error.context} at {began.line + 1}:{began.column + 1}" if began else problem
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return str(error)
+    began = error.context_mark
+    context = f", {error.context} at {began.line + 1}:{began.column + 1}" if began else ""
+    return f"{error.problem}{context}"
 
 
 @dataclass(slots=True)

@@ -1,1 +1,102 @@
+"""The command line: a table of commands, each in a module that is imported when it is called.
 
+A command function parses, wires, runs and exits; what it raises becomes a message and an exit code here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from deployctl.errors import DeployctlError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "release": ("release", "Release FILE or APP: bring up, gate, shift, keep, finish."),
+    "plan": ("plan", "Show what a release would do, and touch nothing."),
+    "status": ("status", "Show what runs, what a release waits for, and how to go on by hand."),
+    "why": ("status", "Say why a release stands where it stands."),
+    "promote": ("steer", "Let the waiting preview have the traffic."),
+    "pause": ("steer", "Stop the running release at its next safe point."),
+    "resume": ("steer", "Go on with a release that was paused or whose process died."),
+    "abort": ("steer", "Turn the release round and return to stable, now."),
+    "finish": ("steer", "Retire the old side now, without waiting for keepOld."),
+    "rollback": ("rollback", "Go back: out of a running release, or to an earlier revision."),
+    "validate": ("validate", "Check a spec file and its manifests, without a cluster."),
+    "schema": ("validate", "Print the JSON Schema of the spec file."),
+    "version": ("version", "Print the versions of the client and the server."),
+}
+
+
+class Commands(TyperGroup):
+    """Lists the table; imports the one command that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"deployctl.cli.{COMMANDS[cmd_name][0]}")
+        return single(cmd_name, getattr(module, cmd_name))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def single(name: str, function: Callable[..., None]) -> Any:
+    """Turn one function into a command without importing rich."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(name)(function)
+    return typer.main.get_command(app)
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="deployctl",
+    help="Gated, zero-drop releases of an unchanged Kubernetes Deployment: nothing installed, nothing left behind.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Every flag can be set in the environment too: --namespace as DEPLOYCTL_NAMESPACE."""
+
+
+def run() -> int:
+    """Run the command of sys.argv; give the exit code of docs/exit-codes.md."""
+    try:
+        code = typer.main.get_command(app)(standalone_mode=False)
+    except DeployctlError as error:
+        return _tell(error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except typer._click.exceptions.ClickException as error:  # noqa: SLF001 - typer carries click inside
+        error.show()
+        return error.exit_code
+    except typer.Abort:
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _tell(error: DeployctlError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    if error.advice:
+        print(f"  next: {error.advice}", file=sys.stderr)
+    return error.exit_code

@@ -1,0 +1,109 @@
+"""The flags that every command shares, as kubectl users know them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from deployctl.errors import UsageError
+from strategies.quantities import seconds
+
+Namespace = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", envvar="DEPLOYCTL_NAMESPACE", help="Instead of the context's."),
+]
+Context = Annotated[str | None, typer.Option(envvar="DEPLOYCTL_CONTEXT", help="Of the kubeconfig.")]
+Kubeconfig = Annotated[
+    str | None, typer.Option(envvar="DEPLOYCTL_KUBECONFIG", help="Instead of $KUBECONFIG.")
+]
+As = Annotated[str | None, typer.Option("--as", envvar="DEPLOYCTL_AS", help="User to impersonate.")]
+RequestTimeout = Annotated[
+    str, typer.Option(envvar="DEPLOYCTL_REQUEST_TIMEOUT", help="For one call of the API, such as 15s.")
+]
+Output = Annotated[
+    str, typer.Option("--output", "-o", envvar="DEPLOYCTL_OUTPUT", help="table, json, yaml, jsonl or name.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", envvar="DEPLOYCTL_QUIET", help="Only results and errors.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", envvar="DEPLOYCTL_VERBOSE", help="Tell each write.")
+]
+Color = Annotated[str, typer.Option(envvar="DEPLOYCTL_COLOR", help="auto, always or never.")]
+NoInput = Annotated[
+    bool,
+    typer.Option("--no-input", envvar="DEPLOYCTL_NO_INPUT", help="Never ask: a question becomes exit 2."),
+]
+
+SHARED: dict[str, tuple[Any, Any]] = {
+    "namespace": (Namespace, None),
+    "context": (Context, None),
+    "kubeconfig": (Kubeconfig, None),
+    "as_": (As, None),
+    "request_timeout": (RequestTimeout, "15s"),
+    "output": (Output, "table"),
+    "quiet": (Quiet, False),
+    "verbose": (Verbose, False),
+    "color": (Color, "auto"),
+    "no_input": (NoInput, False),
+}
+OUTPUTS = ("table", "json", "yaml", "jsonl", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The shared flags as they were given."""
+
+    namespace: str | None
+    context: str | None
+    kubeconfig: str | None
+    as_: str | None
+    request_timeout: str
+    output: str
+    quiet: bool
+    verbose: bool
+    color: str
+    no_input: bool
+
+    def __post_init__(self) -> None:
+        if self.output not in OUTPUTS:
+            raise UsageError(f"--output {self.output}: unknown; expected one of {', '.join(OUTPUTS)}")
+        if self.color not in {"auto", "always", "never"}:
+            raise UsageError(f"--color {self.color}: unknown; expected one of auto, always, never")
+
+    @property
+    def machine(self) -> bool:
+        """Whether standard output is for a program."""
+        return self.output in {"json", "yaml", "jsonl"}
+
+
+def shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the shared flags: its first parameter receives them as one `Flags`."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    more = [
+        inspect.Parameter(name, keyword, default=default, annotation=kind)
+        for name, (kind, default) in SHARED.items()
+    ]
+
+    def wired(**given: Any) -> None:
+        flags = Flags(**{name: given.pop(name) for name in SHARED})
+        command(flags, **given)
+
+    wired.__name__, wired.__doc__ = command.__name__, command.__doc__
+    parameters = [*(one.replace(kind=keyword) for one in own), *more]
+    wired.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wired.__annotations__ = {one.name: one.annotation for one in parameters}
+    return wired
+
+
+def span(flag: str, text: str) -> float:
+    """Read a duration given to a flag."""
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise UsageError(f"{flag} {text}: expected a duration with a unit such as 30s") from error

@@ -1,0 +1,177 @@
+"""What the commands share: the cluster, the app that is meant, the story on standard error, the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from deployctl.cli.flags import Flags, span
+from deployctl.cluster.api import Api, Target
+from deployctl.errors import UsageError
+from deployctl.record import Kept, Record
+from deployctl.releases import Run
+from deployctl.render import words
+from deployctl.render.lines import Lines
+from deployctl.rollout import Result, Story
+from deployctl.spec import App, from_canonical, read
+from strategies.model import Outcome
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The app that a command is about, with its manifests' objects and its record."""
+
+    app: App
+    objects: tuple[Json, ...]
+    kept: Kept
+
+
+class Interrupted(BaseException):
+    """SIGTERM; like KeyboardInterrupt it is no error."""
+
+
+def connect(flags: Flags, namespace: str | None = None) -> Api:
+    """Reach the cluster that the flags mean; a file's own namespace gives way to --namespace."""
+    timeout = span("--request-timeout", flags.request_timeout)
+    where = flags.namespace or namespace
+    return Api(Target(flags.kubeconfig, flags.context, where, flags.as_, timeout))
+
+
+def is_file(subject: str) -> bool:
+    """Tell FILE from APP: a path, an existing file, or - for standard input."""
+    return subject == "-" or "/" in subject or subject.endswith((".yaml", ".yml")) or Path(subject).exists()
+
+
+def subject(flags: Flags, name: str) -> tuple[Api, Subject]:
+    """Find the app by its file or, once it was released, by its name."""
+    if not is_file(name):
+        api = connect(flags)
+        return api, recorded(api, name)
+    loaded = read(name)
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if len(loaded.apps) != 1:
+        names = ", ".join(app.name for app in loaded.apps)
+        raise UsageError(f"{name} holds several apps: {names}", advice="one file an app, for now")
+    app = loaded.apps[0]
+    api = connect(flags, app.namespace)
+    return api, Subject(app, loaded.objects[0], Record(api, api.namespace, app.name).read())
+
+
+def recorded(api: Api, name: str) -> Subject:
+    """Find an app by the spec that its record keeps."""
+    kept = Record(api, api.namespace, name).read()
+    if kept.spec is None:
+        raise UsageError(
+            f"no app {name} was released in namespace {api.namespace} (context {api.context})",
+            advice="give its spec file, or the right --namespace",
+        )
+    return Subject(from_canonical(kept.spec), (), kept)
+
+
+def tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def story(flags: Flags, app: str) -> Story:
+    return Lines(app, (lambda _: None) if flags.quiet else tell)
+
+
+@contextmanager
+def terminated() -> Iterator[None]:
+    """Let SIGTERM unwind as Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def carry_out(flags: Flags, run: Run, *, back: bool = False) -> int:
+    """Run to the end and say how it ended; interrupted, say what stands and what to run next."""
+    app = run.plan.names.app
+    try:
+        with terminated():
+            result = run.run()
+    except KeyboardInterrupt:
+        return _interrupted(run, app, 130)
+    except Interrupted:
+        return _interrupted(run, app, 143)
+    return _close(flags, run, result, back=back)
+
+
+def _interrupted(run: Run, app: str, code: int) -> int:
+    tell(f"{app}: interrupted; {words.stands(run.last) if run.last else 'nothing was begun'}")
+    _tell_next(words.next_commands(app, run.last))
+    return code
+
+
+def _tell_next(commands: tuple[str, ...]) -> None:
+    for one in commands:
+        tell(f"  next: {one}")
+
+
+def _close(flags: Flags, run: Run, result: Result, *, back: bool) -> int:
+    app, seen = run.plan.names.app, run.last
+    if result.stands:
+        tell(f"{app}: {result.reason}; {words.stands(seen) if seen else ''}")
+        _tell_next(words.next_commands(app, seen, stands_at_gate="promote" in result.reason))
+    elif result.outcome and seen:
+        side = seen.preview if result.outcome is Outcome.PROMOTED else seen.stable
+        tell(words.ended(result.outcome, app, side.revision, result.reason))
+        if result.armed:
+            tell(f"{app}: the old side stands until keepOld has passed; then: deployctl finish {app}")
+    _print(flags, run, result)
+    return exit_code(result, back=back)
+
+
+def _print(flags: Flags, run: Run, result: Result) -> None:
+    seen = run.last
+    outcome = result.outcome.value if result.outcome else "waiting"
+    summary = {
+        "apiVersion": "deployctl.dev/v1alpha1",
+        "kind": "ReleaseResult",
+        "app": run.plan.names.app,
+        "namespace": run.plan.names.namespace,
+        "outcome": outcome,
+        "reason": result.reason,
+        "stable": seen.stable.revision if seen else "",
+        "preview": seen.preview.revision if seen else "",
+        "writes": run.writes,
+    }
+    show(flags, summary, f"{run.plan.names.app} {outcome}", f"deployment.apps/{run.plan.names.deployment}")
+
+
+def show(flags: Flags, whole: Any, text: str, name: str = "") -> None:
+    """Print a result as the flags ask for it."""
+    if flags.output in {"json", "jsonl"}:
+        print(json.dumps(whole, indent=2 if flags.output == "json" else None))
+    elif flags.output == "yaml":
+        import yaml
+
+        print(yaml.safe_dump(whole, sort_keys=False), end="")
+    else:
+        print(name if flags.output == "name" else text)
+
+
+def exit_code(result: Result, *, back: bool) -> int:
+    if result.stands:
+        return 4
+    if result.outcome is Outcome.DEGRADED:
+        return 8
+    if result.outcome is Outcome.ABORTED and not back:
+        return 5 if result.timed_out else 3
+    return 0

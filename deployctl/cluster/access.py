@@ -1,0 +1,78 @@
+"""May we? Every verb that a release needs, asked before anything is touched.
+
+One SelfSubjectRulesReview answers for all of them; where it says no or is incomplete, one
+SelfSubjectAccessReview a verb has the last word.
+https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from deployctl.cluster.api import Api
+from deployctl.cluster.paths import AUTHORIZATION
+from deployctl.errors import Forbidden
+
+Json = dict[str, Any]
+
+READ = ("get", "list", "watch")
+NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("apps", "deployments", (*READ, "patch")),
+    ("apps", "replicasets", ("list", "watch", "patch")),
+    ("", "pods", ("list", "watch", "patch", "create")),
+    ("", "pods/proxy", ("get",)),
+    ("", "pods/log", ("get",)),
+    ("", "services", (*READ, "patch")),
+    ("discovery.k8s.io", "endpointslices", ("list", "watch")),
+    ("", "configmaps", (*READ, "create", "patch")),
+    ("coordination.k8s.io", "leases", ("get", "create", "update")),
+)
+
+
+def check(api: Api, namespace: str) -> None:
+    """Raise Forbidden, naming every verb that is missing."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    rules = api.post(f"{AUTHORIZATION}/selfsubjectrulesreviews", review)["status"]["resourceRules"] or []
+    missing = [one for one in _each() if not _allows(rules, *one) and not _asked(api, namespace, *one)]
+    if missing:
+        verbs = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
+        raise Forbidden(
+            f"not allowed in namespace {namespace}: {verbs}",
+            advice="docs/rbac.md has the Role that is needed",
+        )
+
+
+def _each() -> Iterator[tuple[str, str, str]]:
+    return ((group, resource, verb) for group, resource, verbs in NEEDED for verb in verbs)
+
+
+def _allows(rules: list[Json], group: str, resource: str, verb: str) -> bool:
+    """Say whether a rule without resource names allows it."""
+    return any(
+        _has(rule.get("verbs"), verb)
+        and _has(rule.get("apiGroups"), group)
+        and _has(rule.get("resources"), resource)
+        for rule in rules
+        if not rule.get("resourceNames")
+    )
+
+
+def _has(listed: list[str] | None, one: str) -> bool:
+    return bool(listed) and (one in (listed or ()) or "*" in (listed or ()))
+
+
+def _asked(api: Api, namespace: str, group: str, resource: str, verb: str) -> bool:
+    whole, _, sub = resource.partition("/")
+    attributes = {"namespace": namespace, "group": group, "resource": whole, "subresource": sub, "verb": verb}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    answer = api.post(f"{AUTHORIZATION}/selfsubjectaccessreviews", review)
+    return bool(answer["status"].get("allowed"))

@@ -1,0 +1,387 @@
+"""Before anything is touched: what is there, what is wanted, and every reason not to begin."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployctl.cluster.api import JSON_PATCH, Api, ApiError, Denied, NotFound, Request
+from deployctl.cluster.paths import path
+from deployctl.cluster.view import Names
+from deployctl.errors import Conflict, DeployctlError, Refused, UsageError
+from deployctl.memory import ANNOTATION, HASH, HELD_SECONDS, LABEL, Memory, Settings, recalled
+from deployctl.observe import live, owned_by, replica_set, settled
+from deployctl.spec import App
+from deployctl.template import bare, digest, lacking_pre_stop, restarted, with_images, with_pre_stop
+
+Json = dict[str, Any]
+OLDEST = (1, 31)
+RESTRICTED = ("minReadySeconds", "paused")
+SYNCED_BY = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks of the template."""
+
+    images: Mapping[str, str] = field(default_factory=dict)
+    restart_at: str = ""
+    accept_sync: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An app as it was found, and the template that it is to have, defaulted by the server."""
+
+    names: Names
+    deployment: Json
+    services: tuple[Json, ...]
+    replica_sets: tuple[Json, ...]
+    stable: Json
+    preview: Json
+    memory: Memory | None
+    warnings: tuple[str, ...] = ()
+    not_released: tuple[str, ...] = ()
+    added_pre_stop: tuple[str, ...] = ()
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return self.memory is None and digest(self.stable) == digest(self.preview)
+
+
+def names_of(app: App, namespace: str) -> Names:
+    workload = app.spec.workload
+    return Names(app.namespace or namespace, app.name, workload.deployment, workload.services)
+
+
+def prepare(api: Api, app: App, objects: Iterable[Json], wanted: Wanted) -> Prepared:
+    """Find the app and complete the template; raise for everything that stands against a release."""
+    names, objects = names_of(app, api.namespace), tuple(objects)
+    _right_cluster(api, app)
+    deployment = found(api, names, "deployments", names.deployment)
+    services = tuple(found(api, names, "services", name) for name in names.services)
+    sets = tuple(_owned(api, deployment))
+    memory = recalled(deployment, (*services, *sets))
+    live_template = deployment["spec"]["template"]
+    stable = template_of(sets, memory.stable) if memory else live_template
+    raw = _chosen(objects, names, live_template, wanted)
+    preview, added = _completed(api, app, deployment, raw)
+    return Prepared(
+        names=names,
+        deployment=deployment,
+        services=services,
+        replica_sets=sets,
+        stable=stable,
+        preview=preview,
+        memory=memory,
+        warnings=tuple(_warnings(deployment, services)),
+        not_released=tuple(_differences(api, names, objects)),
+        added_pre_stop=added,
+    )
+
+
+def supported(api: Api) -> str:
+    """Check the server's version; give it as `1.35`."""
+    version = api.get("/version")
+    major, minor = (int("".join(filter(str.isdigit, version[key]))) for key in ("major", "minor"))
+    if (major, minor) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise UsageError(f"Kubernetes {major}.{minor} is older than {oldest}, the oldest that is supported")
+    return f"{major}.{minor}"
+
+
+def _right_cluster(api: Api, app: App) -> None:
+    wanted = app.metadata.cluster
+    if wanted is None:
+        return
+    uid = api.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]
+    if uid != wanted:
+        raise UsageError(
+            f"this is cluster {uid} (context {api.context}), and metadata.cluster says {wanted}",
+            advice="choose the right cluster with --context",
+        )
+
+
+def found(api: Api, names: Names, resource: str, name: str) -> Json:
+    kind = {"deployments": "Deployment", "services": "Service"}[resource]
+    try:
+        return api.get(path(names.namespace, resource, name))
+    except NotFound as error:
+        raise UsageError(
+            f"{kind} {name} not found in namespace {names.namespace} (context {api.context})",
+            advice="kubectl apply its manifest first, or mend spec.workload or --namespace",
+        ) from error
+
+
+def selector_of(deployment: Json) -> str:
+    """Write the Deployment's selector as a query."""
+    selector: Json = deployment["spec"]["selector"]
+    labels = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    return ",".join([*labels, *map(_expression, selector.get("matchExpressions") or [])])
+
+
+def _expression(one: Json) -> str:
+    values, key = ",".join(one.get("values") or []), one["key"]
+    written = {
+        "In": f"{key} in ({values})",
+        "NotIn": f"{key} notin ({values})",
+        "Exists": key,
+        "DoesNotExist": f"!{key}",
+    }
+    return written[str(one["operator"])]
+
+
+def _owned(api: Api, deployment: Json) -> Iterator[Json]:
+    where = path(deployment["metadata"]["namespace"], "replicasets")
+    answer = api.get(where, labelSelector=selector_of(deployment))
+    return (one for one in answer["items"] if owned_by(one, deployment))
+
+
+def template_of(sets: Iterable[Json], name: str) -> Json:
+    """Find the template that a ReplicaSet keeps, by its digest."""
+    owner = replica_set(sets, name)
+    if owner is None:
+        raise DeployctlError(
+            f"the ReplicaSet of template {name} is gone, and with it the way to it",
+            advice="release a known manifest with `deployctl release FILE --replace`",
+        )
+    return bare(owner["spec"]["template"])
+
+
+def _chosen(objects: tuple[Json, ...], names: Names, live_template: Json, wanted: Wanted) -> Json:
+    """Choose the manifest's template where there is one, else the live one, and apply the flags to it."""
+    stated = [
+        one for one in objects if one["kind"] == "Deployment" and one["metadata"]["name"] == names.deployment
+    ]
+    template = stated[0]["spec"]["template"] if stated else live_template
+    template = with_images(template, wanted.images)
+    return restarted(template, wanted.restart_at) if wanted.restart_at else template
+
+
+def _completed(api: Api, app: App, deployment: Json, template: Json) -> tuple[Json, tuple[str, ...]]:
+    """Let the server default and admit the template; add preStop where it is missing."""
+    seconds = app.spec.drain.pre_stop_seconds
+    if seconds == "keep":
+        return _defaulted(api, deployment, template), ()
+    grace = template["spec"].get("terminationGracePeriodSeconds", 30)
+    lacking = tuple(one["name"] for one in lacking_pre_stop(template))
+    if lacking and grace <= seconds:
+        raise UsageError(
+            f"terminationGracePeriodSeconds is {grace}, not more than spec.drain.preStop of {seconds:g}s",
+            advice="raise the one or lower the other: the app needs time to end after the sleep",
+        )
+    return _defaulted(api, deployment, with_pre_stop(template, round(seconds))), lacking
+
+
+def _defaulted(api: Api, deployment: Json, template: Json) -> Json:
+    meta = deployment["metadata"]
+    where = path(meta["namespace"], "deployments", meta["name"])
+    ops = [{"op": "replace", "path": "/spec/template", "value": template}]
+    query = {"fieldManager": "deployctl", "fieldValidation": "Strict"}
+    try:
+        answer = api.send(Request("PATCH", where, ops, JSON_PATCH, query).dry())
+    except ApiError as error:
+        raise UsageError(f"the server refuses the pod template: {error}") from error
+    complete: Json = answer["spec"]["template"]
+    return complete
+
+
+def refuse(api: Api, ready: Prepared, *, accept_sync: bool = False) -> None:
+    """Raise for the first thing that stands against beginning a release now."""
+    _startable(ready)
+    _selected(api, ready)
+    _room(api, ready)
+    owner = _synced_by(ready)
+    if owner and not accept_sync:
+        raise Refused(
+            f"{owner} may write over the hold in mid-release",
+            advice="suspend its sync for the time of the release, or pass --accept-sync",
+        )
+
+
+def _startable(ready: Prepared) -> None:
+    deployment, name = ready.deployment, ready.names.deployment
+    now = Settings.of(deployment)
+    if now.strategy.get("type") == "Recreate":
+        raise UsageError(
+            f"Deployment {name} has strategy Recreate, which stops everything first; expected RollingUpdate"
+        )
+    if not deployment["spec"].get("replicas", 1):
+        raise UsageError(
+            f"Deployment {name} has 0 replicas: there is nothing to gate", advice="kubectl apply will do"
+        )
+    if now.paused or now.min_ready_seconds >= HELD_SECONDS:
+        raise Conflict(
+            f"Deployment {name} is paused, and not by deployctl",
+            advice=f"kubectl rollout resume deployment/{name}",
+        )
+    if _rolling(deployment, ready.replica_sets):
+        raise Conflict(
+            f"Deployment {name} is in the middle of a rollout by {last_writer(deployment) or 'somebody else'}",
+            advice=f"wait for `kubectl rollout status deployment/{name}`, or end it with `kubectl rollout undo`",
+        )
+
+
+def _rolling(deployment: Json, sets: tuple[Json, ...]) -> bool:
+    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
+    several = sum(bool(one["spec"].get("replicas")) for one in sets) > 1
+    return several or not settled(deployment) or status.get("updatedReplicas", 0) < wanted
+
+
+def last_writer(thing: Json, fields: Iterable[str] = ()) -> str:
+    """Name who wrote last (any of these spec fields), and when, from managedFields."""
+    entries = [
+        one for one in thing["metadata"].get("managedFields") or [] if one.get("subresource") != "status"
+    ]
+    theirs = [one for one in entries if one["manager"] != "deployctl" and _owns(one, fields)]
+    last = max(theirs, key=lambda one: one.get("time", ""), default=None)
+    return f"{last['manager']} at {last.get('time', '')}" if last else ""
+
+
+def _owns(entry: Json, fields: Iterable[str]) -> bool:
+    spec = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+    wanted = tuple(fields)
+    return not wanted or any(f"f:{one}" in spec for one in wanted)
+
+
+def _selected(api: Api, ready: Prepared) -> None:
+    """Every listed Service must select the pods, and every Service that selects them must be listed."""
+    labels = ready.deployment["spec"]["template"]["metadata"]["labels"]
+    for one in ready.services:
+        name, selector = one["metadata"]["name"], one["spec"].get("selector") or {}
+        if HASH in selector or LABEL in selector:
+            raise Conflict(
+                f"Service {name} is pinned: its selector holds {HASH if HASH in selector else LABEL}"
+            )
+        if not selector or not _matches(selector, labels):
+            raise UsageError(
+                f"Service {name} selects {selector or 'nothing'}, which no pod of {ready.names.deployment} has"
+            )
+    _all_listed(api, ready, labels)
+
+
+def _all_listed(api: Api, ready: Prepared, labels: Json) -> None:
+    everything = api.get(path(ready.names.namespace, "services"))["items"]
+    others = [
+        one["metadata"]["name"]
+        for one in everything
+        if one["metadata"]["name"] not in ready.names.services
+        and _matches(one["spec"].get("selector") or {}, labels)
+    ]
+    if others:
+        raise UsageError(
+            f"Service {', '.join(others)} selects the pods of {ready.names.deployment} and is not listed",
+            advice="add it to spec.workload.services: it would send traffic to the preview before its gates",
+        )
+
+
+def _matches(selector: Json, labels: Json) -> bool:
+    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+
+
+def _room(api: Api, ready: Prepared) -> None:
+    """Try a pod of the new template as a server dry run: quota, limits and admission answer now, not at batch 3."""
+    template = ready.preview
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            **copy.deepcopy(template.get("metadata", {})),
+            "generateName": f"{ready.names.deployment}-",
+        },
+        "spec": template["spec"],
+    }
+    where = path(ready.names.namespace, "pods")
+    try:
+        api.send(Request("POST", where, pod).dry())
+    except (ApiError, Denied) as error:
+        raise UsageError(f"a pod of the new template is refused: {error}") from error
+
+
+def _synced_by(ready: Prepared) -> str:
+    meta = ready.deployment["metadata"]
+    marks = {**(meta.get("labels") or {}), **(meta.get("annotations") or {})}
+    named = next((owner for mark, owner in SYNCED_BY.items() if mark in marks), "")
+    return named or next(_appliers(ready), "")
+
+
+def _appliers(ready: Prepared) -> Iterator[str]:
+    watched = [
+        (ready.deployment, ("minReadySeconds", "paused")),
+        *((one, ("selector",)) for one in ready.services),
+    ]
+    for one, fields in watched:
+        for entry in one["metadata"].get("managedFields") or []:
+            applied = entry.get("operation") == "Apply" and entry["manager"] not in {"kubectl", "deployctl"}
+            if applied and _owns(entry, fields):
+                yield f"the server-side applier {entry['manager']}"
+
+
+def _warnings(deployment: Json, services: tuple[Json, ...]) -> Iterator[str]:
+    applied = _last_applied(deployment).get("spec") or {}
+    for key in RESTRICTED:
+        if key in applied:
+            yield f"the applied manifest states spec.{key}: applying it again in mid-release ends the hold"
+    if deployment["spec"].get("revisionHistoryLimit", 10) < 2:
+        yield "revisionHistoryLimit is under 2: there may be nothing to roll back to"
+    for one in services:
+        if one["spec"].get("type") == "ExternalName":
+            yield f"Service {one['metadata']['name']} is an ExternalName: it moves no traffic"
+
+
+def _last_applied(thing: Json) -> Json:
+    text = (thing["metadata"].get("annotations") or {}).get(
+        "kubectl.kubernetes.io/last-applied-configuration"
+    )
+    applied: Json = json.loads(text) if text else {}
+    return applied
+
+
+def _differences(api: Api, names: Names, objects: tuple[Json, ...]) -> Iterator[str]:
+    """Name what of the manifests differs from the cluster and is no business of a release."""
+    for one in objects:
+        kind, name = one["kind"], one["metadata"]["name"]
+        resource = {"Deployment": "deployments", "Service": "services", "ConfigMap": "configmaps"}.get(kind)
+        if resource is None:
+            yield f"{kind} {name}: not compared"
+            continue
+        try:
+            there = api.get(path(names.namespace, resource, name))
+        except NotFound:
+            yield f"{kind} {name}: not in the cluster"
+            continue
+        yield from (f"{kind} {name}: {where}" for where in _unlike(_without_template(one), there))
+
+
+def _without_template(one: Json) -> Json:
+    """Give what of a manifest a release leaves alone."""
+    kept = {
+        key: value for key, value in one.items() if key not in {"apiVersion", "kind", "metadata", "status"}
+    }
+    if one["kind"] == "Deployment":
+        kept["spec"] = {key: value for key, value in one["spec"].items() if key != "template"}
+    labels = {key: one["metadata"][key] for key in ("labels", "annotations") if one["metadata"].get(key)}
+    return {**kept, "metadata": labels} if labels else kept
+
+
+def _unlike(stated: Any, there: Any, where: str = "") -> Iterator[str]:
+    """List the paths at which a manifest states something else than the cluster has."""
+    if isinstance(stated, dict) and isinstance(there, dict):
+        for key, value in stated.items():
+            yield from _unlike(value, there.get(key), f"{where}.{key}".lstrip("."))
+    elif isinstance(stated, list) and isinstance(there, list) and len(stated) == len(there):
+        for index, (one, other) in enumerate(zip(stated, there, strict=True)):
+            yield from _unlike(one, other, f"{where}[{index}]")
+    elif stated != there and ANNOTATION not in where:
+        yield f"{where} is {json.dumps(there)}, the manifest says {json.dumps(stated)}"
+
+
+def pods_of(pods: Iterable[Json], owner: Json) -> tuple[Json, ...]:
+    return tuple(one for one in pods if owned_by(one, owner) and live(one))

@@ -1,0 +1,224 @@
+"""Run a release, from the lock to the record: begun, resumed, turned round or rolled back."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from deployctl import plugins
+from deployctl.cluster.api import Api, Stale
+from deployctl.cluster.patches import Writer
+from deployctl.cluster.view import Names, View
+from deployctl.errors import Conflict, DeployctlError, UsageError
+from deployctl.lock import Lock
+from deployctl.memory import Memory, Settings
+from deployctl.prepare import Prepared, selector_of, template_of
+from deployctl.record import Entry, Record, now
+from deployctl.rollout import Orders, Result, Rollout, Story, raised
+from deployctl.spec import App, Gates, canonical
+from deployctl.template import bare, digest, images
+from strategies.blue_green import BlueGreen
+from strategies.model import Observed, Phase, Strategy
+
+Json = dict[str, Any]
+TRIES = 8
+
+
+def holder() -> str:
+    """Name this process: who, where, and which."""
+    return f"{getpass.getuser()}@{socket.gethostname()}/{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a run needs to know; `memory` is in the cluster already where `taken_over`."""
+
+    names: Names
+    deployment: Json
+    strategy: Strategy
+    gates: Gates
+    memory: Memory
+    stable: Json
+    preview: Json
+    spec: Json | None = None
+    digest: str = ""
+    taken_over: bool = False
+
+
+def fresh(ready: Prepared, app: App, *, content: str, why: str) -> Plan:
+    """Plan a release that has not begun; `content` is the digest of its spec and manifests."""
+    memory = _memory(ready.names, ready.deployment, Phase.TRYING, ready.stable, ready.preview)
+    memory = msgspec.structs.replace(memory, strategy=app.spec.strategy.kind, why=why)
+    plan = Plan(
+        ready.names,
+        ready.deployment,
+        app.spec.strategy.options,
+        app.spec.gates,
+        memory,
+        ready.stable,
+        ready.preview,
+    )
+    return replace(plan, spec=canonical(app), digest=content)
+
+
+def in_flight(ready: Prepared, app: App, template: Json | None) -> Plan:
+    """Plan to go on with the release that another process began; `template` is what the record has of it."""
+    memory = ready.memory
+    if memory is None:
+        raise UsageError(
+            f"no release of {ready.names.app} is in flight", advice=f"deployctl status {ready.names.app}"
+        )
+    preview = _preview(ready.replica_sets, memory, ready.deployment, template)
+    strategy = (
+        plugins.find(plugins.STRATEGIES, memory.strategy)()
+        if memory.strategy != app.spec.strategy.kind
+        else app.spec.strategy.options
+    )
+    plan = Plan(ready.names, ready.deployment, strategy, app.spec.gates, memory, ready.stable, preview)
+    return replace(plan, taken_over=True)
+
+
+def _memory(names: Names, deployment: Json, phase: Phase, stable: Json, preview: Json) -> Memory:
+    return Memory(
+        id=uuid.uuid4().hex[:12],
+        app=names.app,
+        strategy="blueGreen",
+        phase=phase.value,
+        stable=digest(stable),
+        preview=digest(preview),
+        own=Settings.of(deployment),
+        services=names.services,
+        replicas=deployment["spec"].get("replicas", 1),
+        by=holder(),
+        at=now(),
+    )
+
+
+def _preview(sets: tuple[Json, ...], memory: Memory, deployment: Json, template: Json | None) -> Json:
+    """Find the template on trial: the record's, the Deployment's or a ReplicaSet's, whichever has the digest."""
+    for one in (template, deployment["spec"]["template"]):
+        if one and digest(one) == memory.preview:
+            return bare(one)
+    return template_of(sets, memory.preview)
+
+
+def back_at_rest(names: Names, deployment: Json, target: Json, why: str) -> Plan:
+    """Plan the way back to an earlier template when nothing is in flight."""
+    current = deployment["spec"]["template"]
+    memory = _memory(names, deployment, Phase.RETURNING, target, current)
+    return Plan(
+        names, deployment, BlueGreen(), Gates(), msgspec.structs.replace(memory, why=why), target, current
+    )
+
+
+@dataclass
+class Run:
+    """One run under the lock; `last` is the last thing it saw, for whoever must say what stands."""
+
+    api: Api
+    plan: Plan
+    story: Story
+    orders: Orders
+    waiting: Callable[[str, float], None] | None = None
+    force: bool = False
+    last: Observed | None = None
+    writes: dict[str, int] = field(default_factory=dict)
+
+    def run(self) -> Result:
+        """Take the lock, write the record, release, write down how it ended."""
+        names = self.plan.names
+        lock = Lock(self.api, names.namespace, names.app, holder())
+        lock.take(self.waiting, force=self.force)
+        try:
+            return self._recorded(lock)
+        finally:
+            lock.release()
+
+    def _recorded(self, lock: Lock) -> Result:
+        record = Record(self.api, self.plan.names.namespace, self.plan.names.app)
+        entry = self._entry()
+        self._write_down(lambda: record.begin(entry, self.plan.spec, self.plan.preview))
+        view = View(self.api, self.plan.names, selector_of(self.plan.deployment)).start()
+        try:
+            result = self._released(view, lock)
+        finally:
+            view.stop()
+        if result.outcome and not result.armed:
+            done = msgspec.structs.replace(
+                entry, ended=now(), outcome=result.outcome.value, reason=result.reason
+            )
+            self._write_down(lambda: record.end(done))
+        return result
+
+    def _write_down(self, write: Callable[[], Json]) -> None:
+        """Write the record; the way back needs none, so there a broken one is only told."""
+        try:
+            write()
+        except DeployctlError as error:
+            if self.plan.memory.phase != Phase.RETURNING.value and not self.force:
+                raise
+            self.story.note(f"the record could not be written: {error}")
+
+    def _entry(self) -> Entry:
+        memory = self.plan.memory
+        return Entry(
+            id=memory.id,
+            strategy=memory.strategy,
+            stable=memory.stable,
+            preview=memory.preview,
+            by=memory.by,
+            started=memory.at,
+            images=images(self.plan.preview),
+            why=memory.why,
+            digest=self.plan.digest,
+        )
+
+    def _released(self, view: View, lock: Lock) -> Result:
+        memory = self._take_over(view) if self.plan.taken_over else self.plan.memory
+        rollout = Rollout(
+            api=self.api,
+            view=view,
+            strategy=self.plan.strategy,
+            memory=memory,
+            stable=self.plan.stable,
+            preview=self.plan.preview,
+            gates=self.plan.gates,
+            lock=lock,
+            story=self.story,
+            orders=self.orders,
+        )
+        try:
+            return rollout.run()
+        finally:
+            self.writes = rollout.writes
+            self.last = rollout.observe(view.look())
+
+    def _take_over(self, view: View) -> Memory:
+        """Raise the fence, and with force turn round, in one write: whoever wrote before can write no more."""
+        for _ in range(TRIES):
+            look = view.look()
+            held = look.memory or self.plan.memory
+            memory = self._raised(held)
+            request = Writer(look, held, self.plan.stable, self.plan.preview).remember(memory)
+            try:
+                view.absorb("deployments", self.api.send(request))
+            except Stale:
+                view.reread(request)
+                continue
+            return memory
+        raise Conflict(
+            f"{self.plan.names.deployment} changes faster than it can be taken over", advice="try again"
+        )
+
+    def _raised(self, held: Memory) -> Memory:
+        memory = raised(held, holder())
+        if not self.force:
+            return memory
+        return msgspec.structs.replace(memory, phase=Phase.RETURNING.value, why=self.plan.memory.why)

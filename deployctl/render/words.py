@@ -1,0 +1,139 @@
+"""What happens, in words: one line an action, saying what, to what and why."""
+
+from __future__ import annotations
+
+from strategies.model import (
+    Action,
+    Admit,
+    Arm,
+    Ask,
+    Begin,
+    Clean,
+    Detach,
+    End,
+    Finish,
+    Hold,
+    Observed,
+    Outcome,
+    Pause,
+    Phase,
+    Pin,
+    Rehold,
+    Restore,
+    Return,
+    Stand,
+    Step,
+    Turn,
+    Valve,
+    Wait,
+)
+from strategies.quantities import duration
+
+
+def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one line an action
+    """Say what was just done."""
+    match action:
+        case Begin():
+            return "pause the Deployment; the user's settings are written down"
+        case Hold(stable, preview):
+            return f"hold {stable} stable and {preview} preview pods (of {seen.replicas})"
+        case Pause():
+            return f"pause with {len(seen.stable.pods)} stable and {len(seen.preview.pods)} preview pods"
+        case Rehold():
+            return "put the hold back that somebody wrote over"
+        case Pin(service, ""):
+            return f"unpin {service}: it selects as its manifest says"
+        case Pin(service, revision) if revision == seen.preview.revision:
+            return f"shift 100% of {service} to {revision}{_because(seen)}"
+        case Pin(service, revision):
+            return f"{'return 100% of' if seen.shifted else 'pin'} {service} to {revision} (stable)"
+        case Valve(service, on):
+            return f"{'only labelled pods serve' if on else 'every pod serves'} behind {service}"
+        case Admit(pod):
+            return f"let {pod} in"
+        case Detach(pod):
+            return f"detach {pod}: it gets no new traffic and goes next"
+        case Clean(pod):
+            return f"clean {pod}: nothing of ours stays on it"
+        case Finish():
+            return f"retire the old side: {len(seen.stable.pods)} pods"
+        case Arm(seconds):
+            return f"arm the finish: Kubernetes retires the old side at a pod age of {duration(seconds)}"
+        case Turn(reason):
+            return f"turn round: {reason}"
+        case Return():
+            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods"
+        case Restore(outcome):
+            return f"restore the user's settings; {outcome.value}"
+
+
+def _because(seen: Observed) -> str:
+    passed = [one.evidence for one in seen.verdicts.values() if one.passed]
+    return f" ({passed[-1]})" if passed else ""
+
+
+QUIET = (Admit, Detach, Clean, Valve)  # one of many alike: told together
+
+
+def step(now: Step, seen: Observed) -> str:
+    """Say what the release does or waits for now."""
+    match now:
+        case Ask(question, pods):
+            return f"asking the gates {question.stage.value}, of {len(pods)} pods"
+        case Wait(_, reason):
+            return f"waiting for {reason}"
+        case Stand(reason):
+            return reason
+        case End(outcome, reason):
+            return f"{outcome.value}: {reason}"
+        case _:
+            return did(now, seen)
+
+
+def stands(seen: Observed) -> str:
+    """Say what stands in the cluster, for whoever finds it."""
+    sizes = f"{len(seen.stable.ready)} stable and {len(seen.preview.ready)} preview pods are ready"
+    held = "the Deployment is paused" if seen.paused else "the Deployment is not paused"
+    return f"{held}; {sizes}; {traffic(seen)}"
+
+
+def traffic(seen: Observed) -> str:
+    """Say who gets the traffic."""
+    if seen.shifted:
+        return f"traffic goes to the preview {seen.preview.revision}"
+    share = percent(seen)
+    return (
+        f"traffic goes to stable {seen.stable.revision}"
+        if not share
+        else f"the preview gets {share}% of new connections"
+    )
+
+
+def percent(seen: Observed) -> int:
+    """Give the preview's share of new connections: its part of the ready endpoints."""
+    old = sum(bool(pod.endpoints) for pod in seen.stable.pods)
+    new = sum(bool(pod.endpoints) for pod in seen.preview.pods)
+    return round(100 * new / (old + new)) if new else 0
+
+
+def next_commands(app: str, seen: Observed | None, *, stands_at_gate: bool = False) -> tuple[str, ...]:
+    """Give the commands that make sense now, the likeliest first."""
+    if seen is None or seen.phase is None:
+        return (f"deployctl status {app}",)
+    if seen.phase is Phase.RETURNING:
+        return (f"deployctl abort {app}",)
+    if seen.phase is Phase.FINISHING:
+        return (f"deployctl finish {app}",)
+    on = "promote" if stands_at_gate else "resume"
+    return (f"deployctl {on} {app}", f"deployctl abort {app}")
+
+
+def ended(outcome: Outcome, app: str, revision: str, reason: str) -> str:
+    """Say how it ended."""
+    match outcome:
+        case Outcome.PROMOTED:
+            return f"{app}: promoted {revision}"
+        case Outcome.ABORTED:
+            return f"{app}: back on {revision}" + (f": {reason}" if reason else "")
+        case Outcome.DEGRADED:
+            return f"{app}: DEGRADED: {reason}"
