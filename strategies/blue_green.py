@@ -65,7 +65,7 @@ class BlueGreen:
         Of 6 that is 5 (83% rounds up to 5); of 1 it is 1, for there is nothing smaller to try.
         """
         wanted = max(1, min(self.preview_replicas.of(replicas), replicas - 1))
-        return Amount(surge_percent(replicas, wanted), percent=True).of(replicas) or 1
+        return Amount(max(1, surge_percent(replicas, wanted)), percent=True).of(replicas)
 
     def _approval(self, seen: Observed) -> Step | None:
         if seen.wish is Wish.PROMOTE:

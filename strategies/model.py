@@ -105,10 +105,14 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The gates of one stage, asked about one thing: a revision, a batch, a number of pods."""
+    """The gates of one stage, asked about one thing: a revision, a batch, a number of pods.
+
+    `pods` are those that the answer vouches for one by one; none where it is given for the whole.
+    """
 
     stage: Stage
     about: str
+    pods: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,13 @@ from strategies.model import (
     Step,
     Wait,
 )
-from strategies.quantities import Amount, next_target
+from strategies.quantities import NONE, Amount, next_target
 from strategies.steps import (
     LABELS_SECONDS,
     admit_newborn,
     arriving,
     ask,
+    ask_each,
     finish,
     go_back,
     guard,
@@ -37,7 +38,6 @@ from strategies.steps import (
     spread,
     valve,
 )
-
 
 QUARTER = Amount(25, percent=True)
 
@@ -94,33 +94,41 @@ class Rolling:
 
     def _detach(self, seen: Observed) -> Step | None:
         """Take as many old pods out of the endpoints as the next hold removes, and let them drain."""
-        wanted, detached = self._excess(seen), _detached(seen)
-        if len(detached) > wanted:
-            return Admit(detached[-1].name)
-        if len(detached) < wanted:
-            return Detach(_first_to_go(seen).name)
-        return _drained(seen, detached)
+        excess = self._excess(seen)
+        order = sorted(seen.stable.pods, key=_goes_first)
+        going, staying = order[:excess], order[excess:]
+        return (
+            next((Admit(pod.name) for pod in staying if pod.detached), None)
+            or next((Detach(pod.name) for pod in going if not pod.detached), None)
+            or _drained(seen, _detached(seen))
+        )
 
     def _excess(self, seen: Observed) -> int:
-        """Count the old pods that are too many: 6 old beside 2 new of 6 is 2; with `surge: 0`, a batch."""
-        over = seen.stable.desired - max(0, seen.replicas - seen.preview.desired)
-        room = 0 if self._surge(seen) else self._step(seen) - seen.preview.desired
-        return min(seen.stable.desired, max(0, over) + room)
+        """Count the old pods that the next hold removes.
+
+        Those that are too many: 6 old beside 2 new of 6 are 2 too many; with `surge: 0` those that make room:
+        4 old beside 2 new of 6, in batches of 2, are 2.
+        """
+        new = seen.preview.desired if self._surge(seen) else self._step(seen)
+        return max(0, seen.stable.desired - max(0, seen.replicas - new))
 
     def _surge(self, seen: Observed) -> int:
-        return (self.surge or self.batch).of(seen.replicas) if self.surge != Amount(0) else 0
+        """Count the extra pods; where there is one pod only, one more has to fit."""
+        if self.surge == NONE and seen.replicas > 1:
+            return 0
+        return max(1, (self.surge or self.batch).of(seen.replicas))
 
     def _step(self, seen: Observed) -> int:
         """Size the preview after the next batch."""
-        batch = self.batch.of(seen.replicas)
-        surge = self._surge(seen)
-        return next_target(seen.replicas, min(batch, surge) if surge else batch, seen.preview.desired)
+        batch, surge = self.batch.of(seen.replicas), self._surge(seen)
+        step = min(batch, surge) if surge else min(batch, seen.replicas - 1)
+        return next_target(seen.replicas, step, seen.preview.desired)
 
     def _advance(self, seen: Observed) -> Step:
         if seen.preview.desired >= seen.replicas:
             return Finish()
         left = seen.stable.desired - self._excess(seen)
-        return Hold(left, self._step(seen), open=not left)
+        return Hold(left, max(self._step(seen), seen.replicas - left), open=not left)
 
 
 def _arrived(seen: Observed) -> Step | None:
@@ -136,7 +144,7 @@ def _let_in(seen: Observed) -> Step | None:
     """Ask the gates of the dark pods, label them, and see them serve."""
     dark = _dark(seen)
     if dark:
-        return ask(seen, Stage.BEFORE, ", ".join(pod.name for pod in dark), dark) or Admit(dark[0].name)
+        return ask_each(seen, Stage.BEFORE, dark) or Admit(dark[0].name)
     every = len(seen.services)
     if any(pod.endpoints < every for pod in seen.preview.pods):
         return Wait("let in", "the endpoints to take in the preview")
@@ -164,9 +172,9 @@ def _labels_seen(seen: Observed) -> Step | None:
     return Wait("labels", "the pods' labels to be seen", left) if left > 0 else None
 
 
-def _first_to_go(seen: Observed) -> Pod:
-    """Choose an old pod: those that are not ready are removed first whatever their cost, so detach them first."""
-    return min((pod for pod in seen.stable.pods if not pod.detached), key=lambda pod: (pod.ready, pod.name))
+def _goes_first(pod: Pod) -> tuple[bool, bool, str]:
+    """Order old pods as their ReplicaSet removes them: one that is not ready goes first, whatever its mark."""
+    return (pod.ready, not pod.detached, pod.name)
 
 
 def _drained(seen: Observed, detached: tuple[Pod, ...]) -> Step | None:

@@ -61,9 +61,20 @@ def arriving(seen: Observed) -> Step:
 
 def ask(seen: Observed, stage: Stage, about: str, pods: tuple[Pod, ...]) -> Step | None:
     """Ask the gates of a stage, once for each thing they are asked about; no means turn round."""
-    if stage not in seen.gated:
+    return _put(seen, Question(stage, about), pods)
+
+
+def ask_each(seen: Observed, stage: Stage, pods: tuple[Pod, ...]) -> Step | None:
+    """Ask the gates of a stage about those of these pods that no answer vouches for yet."""
+    vouched = {name for one, verdict in seen.verdicts.items() if verdict.passed for name in one.pods}
+    new = tuple(pod for pod in pods if pod.name not in vouched)
+    names = tuple(pod.name for pod in new)
+    return _put(seen, Question(stage, ", ".join(names), frozenset(names)), new) if new else None
+
+
+def _put(seen: Observed, question: Question, pods: tuple[Pod, ...]) -> Step | None:
+    if question.stage not in seen.gated:
         return None
-    question = Question(stage, about)
     verdict = seen.verdicts.get(question)
     if verdict is None:
         return Ask(question, tuple(pod.name for pod in pods))
