@@ -68,7 +68,7 @@ class Lock:
         """Watch the holder for one lease time on our own clock, which no skew between clocks can shorten."""
         started, renewed = time.monotonic(), lease["spec"].get("renewTime")
         while (left := LEASE_SECONDS - (time.monotonic() - started)) > 0:
-            if wait is None and _fresh(lease):
+            if wait is None and fresh(lease):
                 raise LockHeld(
                     f"{holder} holds the lock since {lease['spec'].get('acquireTime')}",
                     advice=_advice(self._name),
@@ -128,7 +128,7 @@ def holder_of(lease: Json) -> str:
     return str(lease["spec"].get("holderIdentity") or "")
 
 
-def _fresh(lease: Json) -> bool:
+def fresh(lease: Json) -> bool:
     """Say whether the holder renewed within the lease time, by both clocks; a doubt counts as fresh."""
     renewed = lease["spec"].get("renewTime")
     if not renewed:

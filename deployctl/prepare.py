@@ -37,16 +37,22 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """An app as it was found, and the template that it is to have, defaulted by the server."""
+class Found:
+    """An app as it was found in the cluster; `memory` is the release in flight, if any."""
 
     names: Names
     deployment: Json
     services: tuple[Json, ...]
     replica_sets: tuple[Json, ...]
+    memory: Memory | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(Found):
+    """The app, and the template that it is to have, defaulted by the server."""
+
     stable: Json
     preview: Json
-    memory: Memory | None
     warnings: tuple[str, ...] = ()
     not_released: tuple[str, ...] = ()
     added_pre_stop: tuple[str, ...] = ()
@@ -61,28 +67,44 @@ def names_of(app: App, namespace: str) -> Names:
     return Names(app.namespace or namespace, app.name, workload.deployment, workload.services)
 
 
-def prepare(api: Api, app: App, objects: Iterable[Json], wanted: Wanted) -> Prepared:
-    """Find the app and complete the template; raise for everything that stands against a release."""
-    names, objects = names_of(app, api.namespace), tuple(objects)
-    _right_cluster(api, app)
+def find(api: Api, names: Names) -> Found:
+    """Find an app's objects; raise UsageError for what is missing."""
     deployment = found(api, names, "deployments", names.deployment)
     services = tuple(found(api, names, "services", name) for name in names.services)
     sets = tuple(_owned(api, deployment))
-    memory = recalled(deployment, (*services, *sets))
-    live_template = deployment["spec"]["template"]
-    stable = template_of(sets, memory.stable) if memory else live_template
-    raw = _chosen(objects, names, live_template, wanted)
-    preview, added = _completed(api, app, deployment, raw)
+    return Found(names, deployment, services, sets, recalled(deployment, (*services, *sets)))
+
+
+def guess(api: Api, name: str) -> Names:
+    """Name the parts of an app that has no record: the Deployment of that name and the Services that select it."""
+    bare_names = Names(api.namespace, name, name, ())
+    deployment = found(api, bare_names, "deployments", name)
+    memory = recalled(deployment, ())
+    if memory:
+        return Names(api.namespace, memory.app, name, memory.services)
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    everything = api.get(path(api.namespace, "services"))["items"]
+    selecting = (one for one in everything if _matches(one["spec"].get("selector") or {}, labels))
+    return Names(api.namespace, name, name, tuple(one["metadata"]["name"] for one in selecting))
+
+
+def prepare(api: Api, app: App, objects: Iterable[Json], wanted: Wanted) -> Prepared:
+    """Find the app and complete the template; raise for everything that stands against a release."""
+    _right_cluster(api, app)
+    there, objects = find(api, names_of(app, api.namespace)), tuple(objects)
+    live_template, memory = there.deployment["spec"]["template"], there.memory
+    raw = _chosen(objects, there.names, live_template, wanted)
+    preview, added = _completed(api, app, there.deployment, raw)
     return Prepared(
-        names=names,
-        deployment=deployment,
-        services=services,
-        replica_sets=sets,
-        stable=stable,
+        there.names,
+        there.deployment,
+        there.services,
+        there.replica_sets,
+        memory,
+        stable=template_of(there.replica_sets, memory.stable) if memory else live_template,
         preview=preview,
-        memory=memory,
-        warnings=tuple(_warnings(deployment, services)),
-        not_released=tuple(_differences(api, names, objects)),
+        warnings=tuple(_warnings(there.deployment, there.services)),
+        not_released=tuple(_differences(api, there.names, objects)),
         added_pre_stop=added,
     )
 
@@ -129,7 +151,7 @@ def selector_of(deployment: Json) -> str:
 
 def _expression(one: Json) -> str:
     values, key = ",".join(one.get("values") or []), one["key"]
-    written = {
+    written: dict[str, str] = {
         "In": f"{key} in ({values})",
         "NotIn": f"{key} notin ({values})",
         "Exists": key,

@@ -19,13 +19,14 @@ from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.lock import Lock
 from deployctl.memory import Memory, Settings
-from deployctl.prepare import Prepared, selector_of, template_of
+from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, now
 from deployctl.rollout import Orders, Result, Rollout, Story, raised
 from deployctl.spec import App, Gates, canonical
-from deployctl.template import bare, digest, images
+from deployctl.template import bare, digest, images, lingers
 from strategies.blue_green import BlueGreen
 from strategies.model import Observed, Phase, Strategy
+from strategies.steps import SPREAD_SECONDS
 
 Json = dict[str, Any]
 TRIES = 8
@@ -68,21 +69,31 @@ def fresh(ready: Prepared, app: App, *, content: str, why: str) -> Plan:
     return replace(plan, spec=canonical(app), digest=content)
 
 
-def in_flight(ready: Prepared, app: App, template: Json | None) -> Plan:
-    """Plan to go on with the release that another process began; `template` is what the record has of it."""
-    memory = ready.memory
+def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
+    """Plan to go on with the release that another process began; `template` is what the record has of it.
+
+    Without the app's spec there are no gates to ask, which is enough for the way back.
+    """
+    memory = there.memory
     if memory is None:
         raise UsageError(
-            f"no release of {ready.names.app} is in flight", advice=f"deployctl status {ready.names.app}"
+            f"no release of {there.names.app} is in flight", advice=f"deployctl status {there.names.app}"
         )
-    preview = _preview(ready.replica_sets, memory, ready.deployment, template)
-    strategy = (
-        plugins.find(plugins.STRATEGIES, memory.strategy)()
-        if memory.strategy != app.spec.strategy.kind
-        else app.spec.strategy.options
-    )
-    plan = Plan(ready.names, ready.deployment, strategy, app.spec.gates, memory, ready.stable, preview)
+    stable = template_of(there.replica_sets, memory.stable)
+    preview = _preview(there.replica_sets, memory, there.deployment, template)
+    gates = app.spec.gates if app else Gates()
+    plan = Plan(there.names, there.deployment, _strategy(memory, app), gates, memory, stable, preview)
     return replace(plan, taken_over=True)
+
+
+def _strategy(memory: Memory, app: App | None) -> Strategy:
+    """Take the spec's options where they are of the strategy that began; else its defaults."""
+    if app and app.spec.strategy.kind == memory.strategy:
+        options: Strategy = app.spec.strategy.options
+        return options
+    known = memory.strategy in plugins.names(plugins.STRATEGIES)
+    chosen: Strategy = plugins.find(plugins.STRATEGIES, memory.strategy)() if known else BlueGreen()
+    return chosen
 
 
 def _memory(names: Names, deployment: Json, phase: Phase, stable: Json, preview: Json) -> Memory:
@@ -109,13 +120,28 @@ def _preview(sets: tuple[Json, ...], memory: Memory, deployment: Json, template:
     return template_of(sets, memory.preview)
 
 
-def back_at_rest(names: Names, deployment: Json, target: Json, why: str) -> Plan:
-    """Plan the way back to an earlier template when nothing is in flight."""
-    current = deployment["spec"]["template"]
-    memory = _memory(names, deployment, Phase.RETURNING, target, current)
+def back_at_rest(there: Found, target: Json, why: str) -> Plan:
+    """Plan the way back to an earlier template when nothing is in flight.
+
+    One patch brings the earlier pods back and retires today's as they come. Where today's pods would drop
+    requests at that, for they have no preStop, and all of them serve, it is a blue-green release without gates.
+    """
+    current = there.deployment["spec"]["template"]
+    graceful = lingers(current, SPREAD_SECONDS) or not _healthy(there.deployment)
+    if graceful:
+        memory = _memory(there.names, there.deployment, Phase.RETURNING, target, current)
+    else:
+        memory = _memory(there.names, there.deployment, Phase.TRYING, current, target)
+    memory = msgspec.structs.replace(memory, why=why)
+    stable, preview = (target, current) if graceful else (current, target)
     return Plan(
-        names, deployment, BlueGreen(), Gates(), msgspec.structs.replace(memory, why=why), target, current
+        there.names, there.deployment, BlueGreen(keep_old_seconds=0), Gates(), memory, stable, preview
     )
+
+
+def _healthy(deployment: Json) -> bool:
+    ready: int = deployment.get("status", {}).get("readyReplicas", 0)
+    return ready >= int(deployment["spec"].get("replicas", 1))
 
 
 @dataclass

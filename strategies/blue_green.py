@@ -35,6 +35,10 @@ class BlueGreen:
     preview_replicas: Amount = WHOLE
     keep_old_seconds: float = 300.0
 
+    def __post_init__(self) -> None:
+        if not self.preview_replicas.value:
+            raise ValueError(f"previewReplicas: {self.preview_replicas}; expected at least one pod")
+
     def decide(self, seen: Observed) -> Step:
         """Give the one next step."""
         match seen.phase:
@@ -77,8 +81,8 @@ class BlueGreen:
     def _promote(self, seen: Observed) -> Step:
         return (
             (rehold(seen) if seen.shifted else guard(seen) or _ready_to_shift(seen))
-            or pin(seen, seen.preview.revision)
             or _standing(seen)
+            or pin(seen, seen.preview.revision)
             or carried(seen, seen.preview, seen.stable)
             or ask(seen, Stage.AFTER, seen.preview.revision, seen.preview.pods)
             or self._keep(seen)

@@ -50,6 +50,10 @@ class Rolling:
     surge: Amount | None = None
     bake_seconds: float = 30.0
 
+    def __post_init__(self) -> None:
+        if not self.batch.value:
+            raise ValueError(f"batch: {self.batch}; expected at least one pod")
+
     def decide(self, seen: Observed) -> Step:
         """Give the one next step."""
         match seen.phase:
@@ -125,6 +129,8 @@ class Rolling:
         return next_target(seen.replicas, step, seen.preview.desired)
 
     def _advance(self, seen: Observed) -> Step:
+        if seen.preview.desired and (asked := self._ask_admitted(seen)):
+            return asked
         if seen.preview.desired >= seen.replicas:
             return Finish()
         left = seen.stable.desired - self._excess(seen)

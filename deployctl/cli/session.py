@@ -90,7 +90,7 @@ def story(flags: Flags, app: str) -> Story:
 def terminated() -> Iterator[None]:
     """Let SIGTERM unwind as Ctrl-C does."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         raise Interrupted
 
     before = signal.signal(signal.SIGTERM, stop)

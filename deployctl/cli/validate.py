@@ -1,0 +1,85 @@
+"""`validate`, `schema` and `version`: what needs no release."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from typing import Annotated
+
+import typer
+
+from deployctl._version import __version__
+from deployctl.cli.flags import Flags, shared
+from deployctl.cli.session import connect, show
+from deployctl.errors import DeployctlError, Problem
+
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help="Spec files or their folders; - is stdin.")
+]
+Client = Annotated[bool, typer.Option("--client", help="Do not ask the server.")]
+
+
+@shared
+def validate(flags: Flags, files: Files) -> None:
+    """Check spec files and their manifests, without a cluster; every problem at once, each at its line.
+
+    Example: deployctl validate deployctl.yaml
+    """
+    from deployctl.errors import SpecError
+    from deployctl.spec import read
+
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    apps: list[str] = []
+    for file in files:
+        try:
+            loaded = read(file)
+        except SpecError as error:
+            problems += error.problems
+            continue
+        warnings += loaded.warnings
+        apps += [app.name for app in loaded.apps]
+    for one in warnings:
+        print(f"warning: {one}", file=sys.stderr)
+    if problems and not flags.machine:
+        raise SpecError(problems)
+    whole = {"valid": not problems, "apps": apps, "problems": [str(one) for one in problems]}
+    show(flags, whole, "\n".join(f"{name}: valid" for name in apps))
+    raise typer.Exit(2 if problems else 0)
+
+
+@shared
+def schema(flags: Flags) -> None:
+    """Print the JSON Schema of the spec file, for editors.
+
+    Example: deployctl schema > deployctl.schema.json
+    """
+    from deployctl.schema import schema as whole
+
+    del flags
+    print(json.dumps(whole(), indent=2))
+
+
+@shared
+def version(flags: Flags, *, client: Client = False) -> None:
+    """Print the versions of the client and, where one answers, of the server.
+
+    Example: deployctl version
+    """
+    whole = {
+        "client": __version__,
+        "python": platform.python_version(),
+        "server": "" if client else _server(flags),
+    }
+    server = f", Kubernetes {whole['server']}" if whole["server"] else ""
+    show(flags, whole, f"deployctl {__version__} (Python {whole['python']}{server})")
+
+
+def _server(flags: Flags) -> str:
+    try:
+        found: str = connect(flags).get("/version")["gitVersion"]
+    except DeployctlError as error:
+        print(f"warning: no server: {error}", file=sys.stderr)
+        return ""
+    return found
