@@ -137,3 +137,23 @@ def ended(outcome: Outcome, app: str, revision: str, reason: str) -> str:
             return f"{app}: back on {revision}" + (f": {reason}" if reason else "")
         case Outcome.DEGRADED:
             return f"{app}: DEGRADED: {reason}"
+
+
+def who(holder: str) -> str:
+    """Name a person, not their process: `ann@build-7/4711` is `ann@build-7`."""
+    return holder.partition("/")[0]
+
+
+def age(span_seconds: float) -> str:
+    """Write an age as kubectl does: seconds up to 2m, then 5m30s, 42m, 3h10m, 20h, 5d."""
+    whole = max(0, int(span_seconds))
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if whole < 120:
+        return f"{whole}s"
+    if minutes < 10:
+        return f"{minutes}m{whole % 60}s" if whole % 60 else f"{minutes}m"
+    if minutes < 180:
+        return f"{minutes}m"
+    if hours < 8:
+        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
+    return f"{hours}h" if hours < 48 else f"{days}d"

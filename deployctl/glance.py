@@ -1,0 +1,140 @@
+"""One look at an app without watches: a handful of reads, side by side where they do not need each other."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from deployctl.cluster.api import Api, Denied, NotFound
+from deployctl.cluster.paths import path
+from deployctl.cluster.view import Names
+from deployctl.errors import SpecError
+from deployctl.memory import Memory, recalled
+from deployctl.observe import Snapshot, owned_by
+from deployctl.prepare import found, guess, names_of, selector_of
+from deployctl.record import Kept, Record, parse
+from deployctl.spec import App, from_canonical
+
+Json = dict[str, Any]
+LABELLED = "app.kubernetes.io/managed-by=deployctl"
+PREFIX = "deployctl-"
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """An app as it was found; `now` is the server's clock, `app` None where the record holds no readable spec."""
+
+    names: Names
+    look: Snapshot
+    kept: Kept
+    lease: Json | None
+    now: dt.datetime
+    app: App | None = None
+
+    @property
+    def memory(self) -> Memory | None:
+        return self.look.memory
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One app of a namespace, as its record and its Deployment tell; either may be missing."""
+
+    namespace: str
+    app: str
+    kept: Kept
+    deployment: Json | None
+    memory: Memory | None
+
+
+def glance(api: Api, name: str) -> Glance:
+    """Look at one app; raise UsageError where there is neither a record nor a Deployment of that name."""
+    kept, lease = _beside(
+        lambda: Record(api, api.namespace, name).read(),
+        lambda: _perhaps(api, path(api.namespace, "leases", PREFIX + name)),
+    )
+    app = _spec(kept)
+    names = names_of(app, api.namespace) if app else guess(api, name)
+    return Glance(names, snapshot(api, names), kept, lease, api.now(), app)
+
+
+def snapshot(api: Api, names: Names) -> Snapshot:
+    """Read everything that belongs to an app."""
+    deployment, slices, *services = _beside(
+        lambda: found(api, names, "deployments", names.deployment),
+        lambda: _slices(api, names),
+        *(lambda name=name: found(api, names, "services", name) for name in names.services),
+    )
+    selector, where = selector_of(deployment), names.namespace
+    sets, pods = _beside(
+        lambda: api.get(path(where, "replicasets"), labelSelector=selector)["items"],
+        lambda: api.get(path(where, "pods"), labelSelector=selector)["items"],
+    )
+    owned = tuple(one for one in sets if owned_by(one, deployment))
+    return Snapshot(deployment, owned, tuple(pods), tuple(services), tuple(slices))
+
+
+def _slices(api: Api, names: Names) -> list[Json]:
+    chosen = f"kubernetes.io/service-name in ({','.join(names.services)})"
+    found_slices: list[Json] = api.get(path(names.namespace, "endpointslices"), labelSelector=chosen)["items"]
+    return found_slices if names.services else []
+
+
+def _spec(kept: Kept) -> App | None:
+    try:
+        return from_canonical(kept.spec) if kept.spec else None
+    except SpecError:
+        return None
+
+
+def _perhaps(api: Api, where: str) -> Json | None:
+    """Read what may not be there, or not for our eyes."""
+    try:
+        return api.get(where)
+    except (NotFound, Denied):
+        return None
+
+
+def _beside(*reads: Callable[[], Any]) -> list[Any]:
+    """Do several reads at once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(len(reads)) as pool:
+        return [one.result() for one in [pool.submit(read) for read in reads]]
+
+
+def listed(api: Api, *, everywhere: bool = False) -> tuple[Listed, ...]:
+    """List every app with a record, and every Deployment with a release in flight."""
+    records, deployments = _beside(
+        lambda: api.get(_all("configmaps", api, everywhere=everywhere), labelSelector=LABELLED)["items"],
+        lambda: api.get(_all("deployments", api, everywhere=everywhere))["items"],
+    )
+    apps = [*_recorded(records, deployments)]
+    known = {(one.namespace, one.app) for one in apps}
+    apps += (one for one in _held(deployments) if (one.namespace, one.app) not in known)
+    return tuple(sorted(apps, key=lambda one: (one.namespace, one.app)))
+
+
+def _all(resource: str, api: Api, *, everywhere: bool) -> str:
+    where = path(api.namespace, resource)
+    return where.replace(f"/namespaces/{api.namespace}/", "/") if everywhere else where
+
+
+def _recorded(records: list[Json], deployments: list[Json]) -> Iterator[Listed]:
+    there = {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in deployments}
+    for record in records:
+        meta, kept = record["metadata"], parse(record)
+        if not meta["name"].startswith(PREFIX):
+            continue
+        name, app = meta["name"].removeprefix(PREFIX), _spec(kept)
+        deployment = there.get((meta["namespace"], app.spec.workload.deployment if app else name))
+        memory = recalled(deployment, ()) if deployment else None
+        yield Listed(meta["namespace"], name, kept, deployment, memory)
+
+
+def _held(deployments: list[Json]) -> Iterator[Listed]:
+    for one in deployments:
+        if memory := recalled(one, ()):
+            yield Listed(one["metadata"]["namespace"], memory.app, Kept(), one, memory)

@@ -1,0 +1,347 @@
+"""Where an app stands, as one published document: `status -o json`, and what `status` and `why` put into words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from deployctl.by_hand import ByHand
+from deployctl.glance import Glance, Listed
+from deployctl.lock import fresh, holder_of
+from deployctl.memory import HASH, HELD_SECONDS, LABEL, Memory
+from deployctl.observe import (
+    Snapshot,
+    Witness,
+    live,
+    observe,
+    owned_by,
+    ready,
+    ready_endpoints,
+    replica_set,
+    revision,
+    stuck,
+)
+from deployctl.record import Entry, Kept
+from deployctl.render import words
+from deployctl.template import digest, images
+from strategies.model import Ask, Observed, Phase, Stage, Stand, Step
+
+Json = dict[str, Any]
+WRITTEN = ("template", "minReadySeconds", "progressDeadlineSeconds", "strategy", "paused", "replicas")
+
+
+class Shown(msgspec.Struct, frozen=True, rename="camel"):
+    """Fields are written in camelCase."""
+
+
+class Revision(Shown, frozen=True):
+    """One ReplicaSet with pods, or of the release. `number` is kubectl's, `created` the time it first came."""
+
+    role: Literal["live", "stable", "preview", "other"]
+    number: int
+    hash: str
+    images: dict[str, str]
+    ready: int
+    pods: int
+    desired: int
+    created: str
+    trouble: str = ""
+
+
+class Traffic(Shown, frozen=True):
+    """Ready endpoints of a Service by pod-template-hash; `pin` and `valve` are what is ours in its selector."""
+
+    service: str
+    endpoints: dict[str, int]
+    pin: str = ""
+    valve: bool = False
+
+
+class Release(Shown, frozen=True):
+    """A release in flight. `moved` is when it last wrote; `holder` the process that lives, if any."""
+
+    id: str
+    strategy: str
+    phase: str
+    stable: str
+    preview: str
+    by: str
+    begun: str
+    moved: str
+    holder: str = ""
+    holder_since: str = ""
+    waits_for: str = ""
+    wish: str = ""
+    why: str = ""
+    due: str = ""  # armed: when Kubernetes itself retires the old side
+    gates: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+class Last(Shown, frozen=True):
+    """The newest release of the record; `outcome` is empty where nobody wrote down how it ended."""
+
+    id: str
+    started: str
+    ended: str
+    outcome: str
+    reason: str
+    by: str
+    images: dict[str, str]
+    gates: tuple[str, ...] = ()
+
+
+class Foreign(Shown, frozen=True):
+    """Somebody else's write to the Deployment since the release began."""
+
+    manager: str
+    at: str
+    fields: tuple[str, ...]
+
+
+class Status(Shown, frozen=True):
+    """Everything that `status APP` knows."""
+
+    app: str
+    namespace: str
+    deployment: str
+    services: tuple[str, ...]
+    replicas: int
+    revisions: tuple[Revision, ...]
+    traffic: tuple[Traffic, ...]
+    now: str
+    release: Release | None = None
+    last: Last | None = None
+    foreign: tuple[Foreign, ...] = ()
+    next: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()
+    api_version: str = "deployctl.dev/v1alpha1"
+    kind: str = "Status"
+
+
+class Row(Shown, frozen=True):
+    """One app of a list."""
+
+    app: str
+    namespace: str
+    state: str
+    ready: int
+    desired: int
+    images: dict[str, str]
+    since: str
+    by: str
+
+
+class Statuses(Shown, frozen=True):
+    items: tuple[Row, ...]
+    now: str
+    api_version: str = "deployctl.dev/v1alpha1"
+    kind: str = "StatusList"
+
+
+def status(at: Glance, kubectl: str = "kubectl") -> Status:
+    """State where an app stands; `kubectl` is how its by-hand commands call it."""
+    memory, look = at.memory, at.look
+    seen = _seen(at, memory) if memory else None
+    release = _release(at, memory, seen) if memory and seen else None
+    return Status(
+        app=at.names.app,
+        namespace=at.names.namespace,
+        deployment=at.names.deployment,
+        services=at.names.services,
+        replicas=look.deployment["spec"].get("replicas", 1),
+        revisions=tuple(_revisions(look, memory)),
+        traffic=tuple(_traffic(look, one) for one in look.services),
+        now=_time(at.now),
+        release=release,
+        last=_last(at.kept),
+        foreign=tuple(_foreign(look.deployment, memory.at)) if memory else (),
+        next=_next(at, seen, release),
+        by_hand=ByHand(kubectl, look, memory).commands() if memory else (),
+    )
+
+
+def rows(apps: tuple[Listed, ...], now: dt.datetime) -> Statuses:
+    return Statuses(tuple(map(_row, apps)), _time(now))
+
+
+def _row(one: Listed) -> Row:
+    deployment: Json = one.deployment or {"spec": {"replicas": 0, "template": {"spec": {"containers": []}}}}
+    last = one.kept.releases[0] if one.kept.releases else None
+    memory = one.memory
+    return Row(
+        app=one.app,
+        namespace=one.namespace,
+        state=memory.phase if memory else _ended(last, gone=one.deployment is None),
+        ready=deployment.get("status", {}).get("readyReplicas", 0),
+        desired=deployment["spec"].get("replicas", 1),
+        images=images(deployment["spec"]["template"]),
+        since=memory.at if memory else (last.ended or last.started if last else ""),
+        by=memory.by if memory else (last.by if last else ""),
+    )
+
+
+def _ended(last: Entry | None, *, gone: bool) -> str:
+    if gone:
+        return "no Deployment"
+    return (last.outcome or "ended by hand") if last else ""
+
+
+def _seen(at: Glance, memory: Memory) -> Observed:
+    gates = at.app.spec.gates if at.app else None
+    gated = frozenset(stage for stage in Stage if gates and getattr(gates, stage.value))
+    return observe(at.look, memory.stable, memory.preview, Witness(gated=gated))
+
+
+def _release(at: Glance, memory: Memory, seen: Observed) -> Release:
+    entry = next((one for one in at.kept.releases if one.id == memory.id), None)
+    alive = bool(at.lease and holder_of(at.lease) and fresh(at.lease))
+    lease: Json = at.lease["spec"] if at.lease and alive else {}
+    return Release(
+        id=memory.id,
+        strategy=memory.strategy,
+        phase=memory.phase,
+        stable=seen.stable.revision,
+        preview=seen.preview.revision,
+        by=entry.by if entry else memory.by,
+        begun=memory.at,
+        moved=_moved(at.look) or memory.at,
+        holder=lease.get("holderIdentity", ""),
+        holder_since=lease.get("acquireTime", ""),
+        waits_for=_waits_for(at, seen, entry, alive=alive),
+        wish=at.kept.intent.wish if at.kept.intent and at.kept.intent.release == memory.id else "",
+        why=memory.why,
+        due=_due(at.look, memory),
+        gates=tuple(entry.gates) if entry else (),
+        trouble=seen.preview.trouble or seen.stable.trouble,
+    )
+
+
+def _waits_for(at: Glance, seen: Observed, entry: Entry | None, *, alive: bool) -> str:
+    """Say what is waited for: what the last run stopped at, else what the strategy decides on this look."""
+    if not alive and entry and entry.reason:
+        return entry.reason
+    step = _step(at, seen)
+    match step:
+        case None:
+            return ""
+        case Ask(question):
+            return f"the gates {question.stage.value}"
+        case Stand(reason):
+            return reason
+        case _:
+            return words.step(step, seen).removeprefix("waiting for ")
+
+
+def _step(at: Glance, seen: Observed) -> Step | None:
+    memory = at.memory
+    if at.app is None or memory is None or memory.strategy != at.app.spec.strategy.kind:
+        return None
+    step: Step = at.app.spec.strategy.options.decide(seen)
+    return step
+
+
+def _next(at: Glance, seen: Observed | None, release: Release | None) -> tuple[str, ...]:
+    if release is None or seen is None:
+        return (f"deployctl rollback {at.names.app}",) if len(at.look.replica_sets) > 1 else ()
+    if release.holder:
+        return (f"deployctl status {at.names.app} -w", f"deployctl abort {at.names.app}")
+    if release.due:
+        return (f"deployctl finish {at.names.app}", f"deployctl abort {at.names.app}")
+    at_gate = "promote" in release.waits_for and seen.phase is Phase.TRYING
+    return words.next_commands(at.names.app, seen, stands_at_gate=at_gate)
+
+
+def _revisions(look: Snapshot, memory: Memory | None) -> Iterator[Revision]:
+    roles = _roles(look, memory)
+    for one in sorted(look.replica_sets, key=revision, reverse=True):
+        role = roles.get(one["metadata"]["name"], "other")
+        pods = [pod for pod in look.pods if owned_by(pod, one) and live(pod)]
+        if role == "other" and not pods:
+            continue
+        yield Revision(
+            role=role,
+            number=revision(one),
+            hash=one["metadata"]["labels"][HASH],
+            images=images(one["spec"]["template"]),
+            ready=sum(map(ready, pods)),
+            pods=len(pods),
+            desired=one["spec"].get("replicas", 0),
+            created=one["metadata"].get("creationTimestamp") or "",
+            trouble=next((why for pod in pods if (why := stuck(pod))), ""),
+        )
+
+
+def _roles(look: Snapshot, memory: Memory | None) -> dict[str, Literal["live", "stable", "preview", "other"]]:
+    """Name the ReplicaSets that matter by what they are."""
+    if memory is None:
+        now = replica_set(look.replica_sets, digest(look.deployment["spec"]["template"]))
+        return {now["metadata"]["name"]: "live"} if now else {}
+    stable = replica_set(look.replica_sets, memory.stable)
+    preview = replica_set(look.replica_sets, memory.preview)
+    named = {preview["metadata"]["name"]: "preview"} if preview else {}
+    return {**named, **({stable["metadata"]["name"]: "stable"} if stable else {})}  # type: ignore[dict-item]
+
+
+def _traffic(look: Snapshot, service: Json) -> Traffic:
+    name, selector = service["metadata"]["name"], service["spec"].get("selector") or {}
+    hashes = {pod["metadata"]["name"]: pod["metadata"].get("labels", {}).get(HASH, "") for pod in look.pods}
+    mine = (one for one in look.slices if one["metadata"]["labels"]["kubernetes.io/service-name"] == name)
+    names = sorted({pod for one in mine for pod in ready_endpoints(one)})
+    counted = [hashes.get(pod, "") or "other" for pod in names]
+    endpoints = {one: counted.count(one) for one in dict.fromkeys(counted)}
+    return Traffic(name, endpoints, selector.get(HASH, ""), LABEL in selector)
+
+
+def _last(kept: Kept) -> Last | None:
+    if not kept.releases:
+        return None
+    one = kept.releases[0]
+    return Last(one.id, one.started, one.ended, one.outcome, one.reason, one.by, one.images, tuple(one.gates))
+
+
+def _moved(look: Snapshot) -> str:
+    """Tell when we last wrote to the Deployment or a Service."""
+    ours = (
+        entry
+        for thing in (look.deployment, *look.services)
+        for entry in thing["metadata"].get("managedFields") or []
+        if entry["manager"] == "deployctl"
+    )
+    return max((entry.get("time", "") for entry in ours), default="")
+
+
+def _foreign(deployment: Json, since: str) -> Iterator[Foreign]:
+    for entry in deployment["metadata"].get("managedFields") or []:
+        if entry["manager"] == "deployctl" or entry.get("time", "") < since:
+            continue
+        written = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+        fields = tuple(one for one in WRITTEN if f"f:{one}" in written)
+        if fields and entry.get("subresource") != "status":
+            yield Foreign(entry["manager"], entry["time"], fields)
+
+
+def _due(look: Snapshot, memory: Memory) -> str:
+    """Tell when an armed Deployment retires the old side: when its youngest new pod has the age it asks for."""
+    spec = look.deployment["spec"]
+    seconds = spec.get("minReadySeconds", 0)
+    armed = memory.phase == Phase.PROMOTING.value and spec.get("paused") and 0 < seconds < HELD_SECONDS
+    owner = replica_set(look.replica_sets, memory.preview)
+    if not armed or seconds == memory.own.min_ready_seconds or owner is None:
+        return ""
+    since = [_ready_since(pod) for pod in look.pods if owned_by(pod, owner) and ready(pod)]
+    return _time(max(since) + dt.timedelta(seconds=seconds)) if since else ""
+
+
+def _ready_since(pod: Json) -> dt.datetime:
+    conditions = pod["status"]["conditions"]
+    return dt.datetime.fromisoformat(
+        next(one["lastTransitionTime"] for one in conditions if one["type"] == "Ready")
+    )
+
+
+def _time(at: dt.datetime) -> str:
+    return at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
