@@ -14,6 +14,7 @@ from deployctl.cluster.paths import path
 Json = dict[str, Any]
 KEPT = 20
 MOST_BYTES = 512 * 1024
+MOST_GATES = 100  # answers that one release keeps
 
 
 def now() -> str:
@@ -92,14 +93,22 @@ class Record:
 
     def begin(self, entry: Entry, spec: Json | None, template: Json) -> Json:
         """Write down a release before anything is touched; the same id again changes nothing else."""
-        older = tuple(one for one in self.read().releases if one.id != entry.id)
+        known = self.read().releases
+        older = tuple(one for one in known if one.id != entry.id)
+        entry = next((_joined(one, entry) for one in known if one.id == entry.id), entry)
         held = {"releases": _releases((entry, *older)), "template": json.dumps(template), "intent": None}
         return self._write({**held, "spec": json.dumps(spec)} if spec else held)
 
     def end(self, entry: Entry) -> Json:
-        releases = self.read().releases
-        kept = tuple(entry if one.id == entry.id else one for one in releases)
-        return self._write({"releases": _releases(kept), "template": None, "intent": None})
+        return self._write({"releases": self._with(entry), "template": None, "intent": None})
+
+    def note(self, entry: Entry) -> Json:
+        """Write down where a release stands that has not ended, and what its gates said."""
+        return self._write({"releases": self._with(entry)})
+
+    def _with(self, entry: Entry) -> str:
+        known = self.read().releases
+        return _releases(tuple(_joined(one, entry) if one.id == entry.id else one for one in known))
 
     def leave(self, intent: Intent | None) -> Json:
         """Leave a wish for the running release, or take it away."""
@@ -117,6 +126,12 @@ class Record:
                 "data": {key: value for key, value in held.items() if value is not None},
             }
             return self._api.post(path(self._namespace, "configmaps"), body)
+
+
+def _joined(before: Entry, after: Entry) -> Entry:
+    """Add to a release what another run of it has seen; the latest answers of its gates are kept."""
+    gates = [*before.gates, *after.gates][-MOST_GATES:]
+    return msgspec.structs.replace(after, gates=gates, by=before.by, started=before.started)
 
 
 def _releases(entries: tuple[Entry, ...]) -> str:

@@ -156,6 +156,7 @@ class Run:
     force: bool = False
     last: Observed | None = None
     writes: dict[str, int] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
     def run(self) -> Result:
         """Take the lock, write the record, release, write down how it ended."""
@@ -176,11 +177,12 @@ class Run:
             result = self._released(view, lock)
         finally:
             view.stop()
+        entry = msgspec.structs.replace(entry, gates=list(self.said), reason=result.reason)
         if result.outcome and not result.armed:
-            done = msgspec.structs.replace(
-                entry, ended=now(), outcome=result.outcome.value, reason=result.reason
-            )
+            done = msgspec.structs.replace(entry, ended=now(), outcome=result.outcome.value)
             self._write_down(lambda: record.end(done))
+        else:
+            self._write_down(lambda: record.note(entry))
         return result
 
     def _write_down(self, write: Callable[[], Json]) -> None:
@@ -223,7 +225,7 @@ class Run:
         try:
             return rollout.run()
         finally:
-            self.writes = rollout.writes
+            self.writes, self.said = rollout.writes, rollout.said()
             self.last = rollout.observe(view.look())
 
     def _take_over(self, view: View) -> Memory:

@@ -121,6 +121,10 @@ class Rollout:
         finally:
             self._stages.stop()
 
+    def said(self) -> tuple[str, ...]:
+        """Give what the gates said so far, for the record."""
+        return self._stages.said()
+
     def _turn(self) -> Result | None:
         look = self.view.look()
         self._may_act(look)

@@ -46,6 +46,11 @@ class Stages:
         folded = {question: _fold(askings) for question, askings in self.asked.items()}
         return {question: verdict for question, verdict in folded.items() if verdict}
 
+    def said(self) -> tuple[str, ...]:
+        """Write down what each gate said: its stage, its name, its answer, its evidence."""
+        every = ((question, one) for question, askings in self.asked.items() for one in askings)
+        return tuple(_said(question, one) for question, one in every if one.taken)
+
     def forget(self, question: Question) -> None:
         self.asked.pop(question, None)
 
@@ -63,6 +68,13 @@ class Stages:
             if asking.verdict:
                 return
             self._stop.wait(gate.interval_seconds)
+
+
+def _said(question: Question, one: Asking) -> str:
+    name = f"{question.stage.value} {one.gate.name}"
+    if one.verdict is None:
+        return f"{name} has {one.answered} of {one.gate.count} answers: {one.taken[-1].evidence}"
+    return f"{name} {'passed' if one.verdict.passed else 'said no'}: {one.verdict.evidence}"
 
 
 def _fold(askings: list[Asking]) -> Verdict | None:
