@@ -13,6 +13,7 @@ import pytest
 
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.bed.layout import REPOSITORY
+from tests.cluster.platform import App, example, grant
 
 
 def _bed(verb: str) -> subprocess.CompletedProcess[str]:
@@ -52,3 +53,21 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     )
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def balances(cluster: Cluster, namespace: str, tmp_path: Path) -> App:
+    """The blue-green service of the example platform, as `releaser` with the least Role."""
+    grant(cluster, namespace)
+    app = example(cluster, namespace, "balances", tmp_path)
+    app.user = "releaser"
+    return app
+
+
+@pytest.fixture
+def sessions(cluster: Cluster, namespace: str, tmp_path: Path) -> App:
+    """The rolling service of the example platform, as `releaser` with the least Role."""
+    grant(cluster, namespace)
+    app = example(cluster, namespace, "game-sessions", tmp_path)
+    app.user = "releaser"
+    return app
