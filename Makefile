@@ -1,0 +1,45 @@
+# Everything a newcomer, a contributor and CI run. Each target sets itself up.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help test lint cluster-test demo bench wheel-test lock clean
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+$(READY): requirements/lock.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "deployctl needs Python 3.11 or later: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: $(READY)  ## Run everything that needs no cluster
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+cluster-test: $(READY)  ## Bring up a real Kubernetes and test on it (root; builds it once, about 5 minutes)
+	$(BIN)/python -m pytest -m cluster tests/cluster -p no:randomly --durations=15
+
+demo: $(READY)  ## Release both example services under load on a real Kubernetes
+	$(BIN)/python -m pytest -m cluster tests/cluster/test_main_job.py -p no:randomly -s
+
+bench: $(READY)  ## Print measurements beside kubectl in the same run
+	$(BIN)/python -m pytest -m bench tests/cluster/bench.py -p no:randomly -s
+
+wheel-test: $(READY)  ## Build the wheel, install it alone and run it
+	$(BIN)/python tests/wheel.py
+
+lock: $(READY)  ## Write the locked requirements anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 pyproject.toml requirements/dev.in -o requirements/lock.txt --custom-compile-command 'make lock'
+	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 pyproject.toml -c requirements/lock.txt -o requirements/run.txt --custom-compile-command 'make lock'
+
+clean:  ## Remove what was built
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
