@@ -79,7 +79,7 @@ def _walked(strategy: Strategy, world: World, pace: Pace, wish: Wish | None) -> 
             deadline_seconds=pace.deadline_seconds,
         )
         step = strategy.decide(seen)
-        world = _after(step, world)
+        world = after(step, world)
         expected, worst = _seconds(step, pace)
         yield Planned(
             step, expected, worst, len(world.stable.pods) + len(world.preview.pods) - world.replicas
@@ -93,7 +93,8 @@ def _walked(strategy: Strategy, world: World, pace: Pace, wish: Wish | None) -> 
                 going = False
 
 
-def _after(step: Step, world: World) -> World:
+def after(step: Step, world: World) -> World:
+    """Give the world that a step leads to: a write acted on by the controllers, or a wait that ended well."""
     match step:
         case Ask() | Stand() | End():
             return world

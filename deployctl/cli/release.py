@@ -58,8 +58,8 @@ def release(  # noqa: PLR0913 - one parameter a flag
     version serves, 4 waiting for a person, 5 time ran out, 6 somebody else is at it, 7 not allowed.
     """
     del yes
-    _one_of("--wait", wait, ("finished", "promoted"))
-    _one_of("--on-timeout", on_timeout, ("abort", "hold"))
+    one_of("--wait", wait, ("finished", "promoted"))
+    one_of("--on-timeout", on_timeout, ("abort", "hold"))
     wanted = Wanted(images(image), dt.datetime.now(dt.UTC).isoformat() if restart else "", accept_sync)
     api, found = subject(flags, target)
     found = replace(found, app=promoting(found.app, promote))
@@ -73,7 +73,7 @@ def release(  # noqa: PLR0913 - one parameter a flag
     raise typer.Exit(carry_out(flags, Run(api, plan, story(flags, found.app.name), orders)))
 
 
-def _one_of(flag: str, given: str, expected: tuple[str, ...]) -> None:
+def one_of(flag: str, given: str, expected: tuple[str, ...]) -> None:
     if given not in expected:
         raise UsageError(f"{flag} {given}: unknown; expected one of {', '.join(expected)}")
 
@@ -88,7 +88,7 @@ def promoting(app: App, promote: str) -> App:
     """Let `--promote` stand in for the spec's word."""
     if not promote:
         return app
-    _one_of("--promote", promote, ("auto", "manual"))
+    one_of("--promote", promote, ("auto", "manual"))
     chosen = app.spec.strategy
     if not hasattr(chosen.options, "promote"):
         raise UsageError(

@@ -139,6 +139,50 @@ def ended(outcome: Outcome, app: str, revision: str, reason: str) -> str:
             return f"{app}: DEGRADED: {reason}"
 
 
+def planned(step: Step) -> str:  # noqa: C901, PLR0912 - one line a step
+    """Say what a step of a plan does; {n} stands for how many alike follow each other."""
+    match step:
+        case Begin():
+            return "pause the Deployment and write down its settings"
+        case Hold(stable, preview):
+            return f"hold {stable} stable and {preview} preview pods"
+        case Pause():
+            return "pause, so that nobody's edit can act"
+        case Pin(service, ""):
+            return f"unpin {service}: it selects as its manifest says"
+        case Pin(service, revision):
+            return f"{'shift 100% of' if revision == 'preview' else 'pin'} {service} to the {revision} pods"
+        case Valve(service, on):
+            return f"let {'only labelled pods' if on else 'every pod'} serve behind {service}"
+        case Admit(pod):
+            return "let {n} preview pods in" if pod.startswith("preview") else "label {n} pods that serve"
+        case Detach():
+            return "detach {n} old pods: no new traffic, next to go"
+        case Clean():
+            return "clean {n} pods: nothing of ours stays on them"
+        case Ask(question, pods):
+            return f"ask the gates {question.stage.value}, of {len(pods)} pods"
+        case Wait(key, _, _, unbroken):
+            return f"wait for {key}" if unbroken else f"wait for {_known(key)}"
+        case Finish():
+            return "retire the old side"
+        case Restore():
+            return "restore the user's settings"
+        case Stand(reason):
+            return reason
+        case _:
+            return type(step).__name__.lower()
+
+
+def _known(key: str) -> str:
+    """Name a timer of a strategy in a plan, where no pod has a name yet."""
+    if key.startswith("spread"):
+        return "every node to hear that they left"
+    if key.startswith("bake"):
+        return f"{key.partition(' ')[2]} preview pods to bake"
+    return {"keepOld": "keepOld to pass", "promoteAfter": "promoteAfter to pass"}.get(key, f"the {key}")
+
+
 def who(holder: str) -> str:
     """Name a person, not their process: `ann@build-7/4711` is `ann@build-7`."""
     return holder.partition("/")[0]
