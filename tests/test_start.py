@@ -8,7 +8,18 @@ import sys
 
 import pytest
 
-HEAVY = {"kubernetes", "httpx", "rich", "yaml", "pydantic", "click", "asyncio", "msgspec", "tenacity", "urllib3"}
+HEAVY = {
+    "kubernetes",
+    "httpx",
+    "rich",
+    "yaml",
+    "pydantic",
+    "click",
+    "asyncio",
+    "msgspec",
+    "tenacity",
+    "urllib3",
+}
 PRINT = (
     "import sys, json\n"
     "from deployctl.__main__ import main\n"
@@ -20,12 +31,17 @@ PRINT = (
 
 def imported(*arguments: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", PRINT.format(arguments=list(arguments))], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PRINT.format(arguments=list(arguments))],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], ["no-such-command"], ["--no-such-flag"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["--version"], ["no-such-command"], ["--no-such-flag"]]
+)
 def test_help_version_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> None:
     assert imported(*arguments) & HEAVY == set()
 
@@ -35,5 +51,7 @@ def test_the_version_is_answered_before_typer_is_imported() -> None:
 
 
 def test_the_packages_run_as_a_module() -> None:
-    done = subprocess.run([sys.executable, "-m", "deployctl", "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "deployctl", "--version"], capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("deployctl 0.")

@@ -29,7 +29,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         run(sys.executable, "-m", "hatchling", "--help")
         built = Path(scratch, "dist")
-        subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", built], cwd=ROOT, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", built], cwd=ROOT, check=True
+        )
         wheel = next(built.glob("*.whl"))
         names = set(zipfile.ZipFile(wheel).namelist())
         missing = [one for one in CARRIED if one not in names]
