@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from deployctl.cli.flags import Flags, shared
-from deployctl.cli.release import Image, Promote, Restart, Subjects, Wait, images, one_of, promoting
+from deployctl.cli.release import Image, Promote, Restart, Subjects, Wait
+from deployctl.cli.releasing import images, one_of, promoting
 from deployctl.cli.session import show, subject
 from deployctl.cli.status import plain
 from deployctl.cluster import access

@@ -11,8 +11,6 @@ import typer
 
 from deployctl._version import __version__
 from deployctl.cli.flags import Flags, shared
-from deployctl.cli.session import connect, show
-from deployctl.errors import DeployctlError, Problem
 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="Spec files or their folders; - is stdin.")
@@ -26,7 +24,8 @@ def validate(flags: Flags, files: Files) -> None:
 
     Example: deployctl validate deployctl.yaml
     """
-    from deployctl.errors import SpecError
+    from deployctl.cli.session import show
+    from deployctl.errors import Problem, SpecError
     from deployctl.spec import read
 
     problems: list[Problem] = []
@@ -67,6 +66,8 @@ def version(flags: Flags, *, client: Client = False) -> None:
 
     Example: deployctl version
     """
+    from deployctl.cli.session import show
+
     whole = {
         "client": __version__,
         "python": platform.python_version(),
@@ -77,6 +78,9 @@ def version(flags: Flags, *, client: Client = False) -> None:
 
 
 def _server(flags: Flags) -> str:
+    from deployctl.cli.session import connect
+    from deployctl.errors import DeployctlError
+
     try:
         found: str = connect(flags).get("/version")["gitVersion"]
     except DeployctlError as error:

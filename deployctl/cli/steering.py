@@ -1,0 +1,116 @@
+"""What a person's word does: leave it for the process that runs the release, or run it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from deployctl.cli.flags import Flags, span
+from deployctl.cli.releasing import keep_seconds
+from deployctl.cli.session import carry_out, connect, recorded, show, story, tell
+from deployctl.cluster.api import Api
+from deployctl.errors import UsageError
+from deployctl.lock import Lock, fresh, holder_of
+from deployctl.prepare import Found, find, guess, names_of
+from deployctl.record import Intent, Kept, Record, now
+from deployctl.releases import Run, holder, in_flight
+from deployctl.rollout import Orders
+from strategies.model import Wish
+
+PAUSE_SECONDS = 60.0
+
+
+def pause(flags: Flags, name: str) -> int:
+    """Ask the running process to stop at a safe point, and wait until it has."""
+    api, there, _ = located(flags, name)
+    lock = _lock(api, there)
+    if there.memory is None or not _alive(lock):
+        show(flags, {"app": name, "paused": False}, f"{name}: no process runs a release; nothing to pause")
+        return 0
+    _leave(api, there, "pause")
+    until = time.monotonic() + PAUSE_SECONDS
+    while _alive(lock) and time.monotonic() < until:
+        time.sleep(0.3)
+    if _alive(lock):
+        tell(f"{name}: asked to pause; the running process has not come to a safe point yet")
+        return 5
+    show(flags, {"app": name, "paused": True}, f"{name}: paused; go on with `deployctl resume {name}`")
+    return 0
+
+
+def abort(flags: Flags, name: str, *, fast: bool) -> int:
+    api, there, kept = located(flags, name)
+    if there.memory is None:
+        text = f"{name}: no release is in flight; nothing to abort"
+        show(flags, {"app": name, "outcome": "unchanged"}, text)
+        return 0
+    return turn_back(flags, api, there, kept, fast=fast)
+
+
+def turn_back(flags: Flags, api: Api, there: Found, kept: Kept, *, fast: bool) -> int:
+    """Take the release over at once and go back."""
+    plan = in_flight(there, None, kept.template)
+    plan = replace(plan, memory=msgspec.structs.replace(plan.memory, why=f"aborted by {holder()}"))
+    run = Run(api, plan, story(flags, there.names.app), Orders(fast=fast), force=True)
+    return carry_out(flags, run, back=True)
+
+
+def located(flags: Flags, name: str) -> tuple[Api, Found, Kept]:
+    """Find an app by name; without a readable record by its Deployment and the Services that select it."""
+    api = connect(flags)
+    kept = Record(api, api.namespace, name).read()
+    try:
+        names = names_of(recorded(api, name).app, api.namespace)
+    except UsageError:
+        names = guess(api, name)
+    return api, find(api, names), kept
+
+
+def go_on(flags: Flags, name: str, timeout: str, wish: str) -> int:
+    """Run the release to its end, or leave the wish for the process that runs it."""
+    api, there, kept = located(flags, name)
+    if there.memory is None:
+        show(flags, {"app": name, "outcome": "unchanged"}, f"{name}: no release is in flight; nothing to do")
+        return 0
+    if wish and _alive(_lock(api, there)):
+        _leave(api, there, wish)
+        text = f"{name}: left for the running process; follow it with `deployctl status {name} -w`"
+        show(flags, {"app": name, "outcome": "left"}, text)
+        return 0
+    found = recorded(api, name)
+    orders = Orders(
+        span("--timeout", timeout), wish=Wish(wish) if wish else None, keep_seconds=keep_seconds(found.app)
+    )
+    plan = in_flight(there, found.app, kept.template)
+    run = Run(api, plan, story(flags, name), orders, waiting=_outliving(name))
+    return carry_out(flags, run)
+
+
+def _outliving(name: str) -> Callable[[str, float], None]:
+    """Tell once that a dead holder's lease is waited for."""
+    told: list[str] = []
+
+    def tell_once(other: str, left: float) -> None:
+        if not told:
+            told.append(other)
+            tell(f"{name}: waiting up to {left:.0f}s for the lock of {other} to end")
+
+    return tell_once
+
+
+def _lock(api: Api, there: Found) -> Lock:
+    return Lock(api, there.names.namespace, there.names.app, holder())
+
+
+def _alive(lock: Lock) -> bool:
+    lease = lock.look()
+    return bool(lease and holder_of(lease) and fresh(lease))
+
+
+def _leave(api: Api, there: Found, wish: str) -> None:
+    if there.memory:
+        names = there.names
+        Record(api, names.namespace, names.app).leave(Intent(there.memory.id, wish, holder(), now()))
