@@ -18,7 +18,8 @@ from deployctl.cluster.patches import Writer
 from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.lock import Lock
-from deployctl.memory import Memory, Settings
+from deployctl.memory import HELD_SECONDS, Memory, Settings
+from deployctl.observe import replica_set
 from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, now
 from deployctl.rollout import Orders, Result, Rollout, Story, raised
@@ -84,6 +85,16 @@ def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
     gates = app.spec.gates if app else Gates()
     plan = Plan(there.names, there.deployment, _strategy(memory, app), gates, memory, stable, preview)
     return replace(plan, taken_over=True)
+
+
+def finished_by_itself(there: Found) -> bool:
+    """Say whether a release was left to Kubernetes to finish, and its old side is gone by now."""
+    memory = there.memory
+    if memory is None or memory.wrote is None or memory.phase != Phase.PROMOTING.value:
+        return False
+    owner = replica_set(there.replica_sets, memory.stable)
+    left = owner["spec"].get("replicas", 0) if owner else 0
+    return memory.wrote.paused and memory.wrote.min_ready_seconds < HELD_SECONDS and not left
 
 
 def _strategy(memory: Memory, app: App | None) -> Strategy:
@@ -221,12 +232,13 @@ class Run:
             lock=lock,
             story=self.story,
             orders=self.orders,
+            known=memory if self.plan.taken_over else None,
         )
         try:
             return rollout.run()
         finally:
             self.writes, self.said = rollout.writes, rollout.said()
-            self.last = rollout.observe(view.look())
+            self.last = rollout.observe(rollout.look())
 
     def _take_over(self, view: View) -> Memory:
         """Raise the fence, and with force turn round, in one write: whoever wrote before can write no more."""
@@ -236,11 +248,12 @@ class Run:
             memory = self._raised(held)
             request = Writer(look, held, self.plan.stable, self.plan.preview).remember(memory)
             try:
-                view.absorb("deployments", self.api.send(request))
+                answer = self.api.send(request)
             except Stale:
                 view.reread(request)
                 continue
-            return memory
+            view.absorb("deployments", answer)
+            return load(annotation(answer)) or memory
         raise Conflict(
             f"{self.plan.names.deployment} changes faster than it can be taken over", advice="try again"
         )

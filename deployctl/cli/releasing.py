@@ -15,11 +15,12 @@ from deployctl.cli.session import Subject, carry_out, show, story, subject, tell
 from deployctl.cluster import access
 from deployctl.cluster.api import Api
 from deployctl.errors import Conflict, UsageError
-from deployctl.prepare import Prepared, Wanted, prepare, refuse, supported
-from deployctl.releases import Plan, Run, fresh, in_flight
+from deployctl.prepare import Prepared, Wanted, find, names_of, prepare, refuse, supported
+from deployctl.releases import Plan, Run, finished_by_itself, fresh, in_flight
 from deployctl.rollout import Orders
 from deployctl.spec import App, digest
 from deployctl.template import digest as template_digest
+from strategies.model import Wish
 
 PROTECTED = "DEPLOYCTL_PROTECTED_CONTEXTS"
 
@@ -43,8 +44,9 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     """Release an app; give the exit code."""
     one_of("--wait", ask.wait, ("finished", "promoted"))
     one_of("--on-timeout", ask.on_timeout, ("abort", "hold"))
-    at = dt.datetime.now(dt.UTC).isoformat() if ask.restart else ""
     api, found = subject(flags, target)
+    tidy(flags, api, found)
+    at = dt.datetime.now(dt.UTC).isoformat() if ask.restart else ""
     found = replace(found, app=promoting(found.app, ask.promote))
     ready = ready_to_go(api, found, Wanted(images(ask.image), at, ask.accept_sync))
     if ready.nothing_to_do:
@@ -57,6 +59,16 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     plan = planned(api, found, ready, accept_sync=ask.accept_sync, why=ask.reason)
     allowed(flags, api, f"release {found.app.name}", yes=ask.yes)
     return carry_out(flags, Run(api, plan, story(flags, found.app.name), orders))
+
+
+def tidy(flags: Flags, api: Api, found: Subject) -> None:
+    """Finish the release before, where Kubernetes has retired its old side by itself (`--wait promoted`)."""
+    there = find(api, names_of(found.app, api.namespace))
+    if not finished_by_itself(there):
+        return
+    tell(f"{found.app.name}: finishing the release before, whose old side Kubernetes has retired")
+    plan = in_flight(there, found.app, found.kept.template)
+    Run(api, plan, story(flags, found.app.name), Orders(wish=Wish.FINISH)).run()
 
 
 def allowed(flags: Flags, api: Api, what: str, *, yes: bool) -> None:

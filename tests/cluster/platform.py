@@ -121,6 +121,12 @@ class App:
             found[variables["REVISION"]] = found.get(variables["REVISION"], 0) + 1
         return found
 
+    def hash_of(self, revision: str) -> str:
+        """Find the pod-template-hash of a REVISION."""
+        sets = self.cluster.json("get", "-n", self.namespace, "rs", "-l", self.selector)["items"]
+        found = [one for one in sets if f'"value": "{revision}"' in json.dumps(one["spec"]["template"])]
+        return str(found[0]["metadata"]["labels"]["pod-template-hash"])
+
     def endpoints(self) -> set[str]:
         slices = self.cluster.json(
             "get", "-n", self.namespace, "endpointslices", "-l", f"kubernetes.io/service-name={self.name}"
