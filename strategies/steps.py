@@ -8,8 +8,11 @@ from strategies.model import (
     Clean,
     Detach,
     End,
+    Finish,
+    Hold,
     Observed,
     Outcome,
+    Phase,
     Pin,
     Pod,
     Question,
@@ -120,9 +123,24 @@ def clean(seen: Observed) -> Step | None:
 
 def finish(seen: Observed) -> Step:
     """Wait for the old side to go, then take our hands off the Services, the pods and the Deployment."""
-    if not seen.stable.gone:
-        return Wait("old side", f"{len(seen.stable.pods)} old pods to be retired")
-    return _hands_off(seen) or Restore(Outcome.PROMOTED)
+    if seen.stable.gone:
+        return _hands_off(seen) or Restore(Outcome.PROMOTED)
+    return _exact(seen) or Wait("old side", f"{len(seen.stable.pods)} old pods to be retired")
+
+
+def _exact(seen: Observed) -> Step | None:
+    """Bring the preview to exactly the size: paused, the controller retires the old side beside no other.
+
+    Somebody's scaling may leave it at 3 of 2, or at 11 of 12 (IsSaturated of the Deployment controller).
+    """
+    if not seen.settled:
+        return None
+    if seen.paused:
+        at_size = seen.preview.desired == seen.replicas
+        return (
+            None if at_size else Hold(min(seen.stable.desired, seen.replicas), seen.replicas, Phase.FINISHING)
+        )
+    return Finish() if seen.partitioned and seen.preview.complete else None
 
 
 def _hands_off(seen: Observed) -> Step | None:
