@@ -64,6 +64,17 @@ class Lock:
         except (Unreachable, Stale, ApiError):
             return
 
+    def confirm(self) -> None:
+        """Ask whether the Lease is still ours; raise LockLost where it is not.
+
+        For writes that no fence guards: a process that was suspended may wake with a look that is long past.
+        """
+        holder = holder_of(self.look() or {"spec": {}})
+        if holder != self.holder:
+            self.lost = LockLost(f"{holder or 'somebody'} took the lock")
+        if self.lost:
+            raise self.lost
+
     def _outlive(self, lease: Json, holder: str, wait: Callable[[str, float], None] | None) -> None:
         """Watch the holder for one lease time on our own clock, which no skew between clocks can shorten."""
         started, renewed = time.monotonic(), lease["spec"].get("renewTime")

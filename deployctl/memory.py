@@ -1,7 +1,7 @@
 """What a running release leaves on the objects it changes: one annotation, written in the same patch.
 
 It comes back with `kubectl rollout undo` (annotations are copied to ReplicaSets and back), so it is believed
-only where the Deployment's own fields agree with it: `believed`.
+only where the facts agree with it: the Deployment's own fields, or something of ours in a Service's selector.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class Memory(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     by: str = ""
     at: str = ""
     why: str = ""
+    turn: int = 0  # counts the writes to the Deployment: of two copies the higher is the newer
 
     def dump(self) -> str:
         return msgspec.json.encode(self).decode()
@@ -84,22 +85,64 @@ def annotation(thing: Json) -> str:
     return found
 
 
-def remembered(deployment: Json) -> Memory | None:
-    """Read the release in flight off a Deployment, unless `rollout undo` brought back a stale one."""
-    memory = load(annotation(deployment))
-    return memory if memory and believed(memory, deployment) else None
+def recalled(deployment: Json, copies: Iterable[Json] = ()) -> Memory | None:
+    """Read the release in flight: the newest of its copies that the facts agree with.
+
+    A copy counts where the Deployment is still held, or where it is on a Service that we still narrow: then
+    somebody took the annotation off, or wrote over the whole Deployment.
+    """
+    stays = Settings.of(deployment).min_ready_seconds >= HELD_SECONDS
+    found = [load(annotation(one)) for one in copies if stays or narrowed(one)]
+    own, ids = load(annotation(deployment)), {one.id for one in found if one}
+    if own and (own.id in ids or believed(own, deployment)):
+        found.append(own)
+    return newest(found)
 
 
-def recalled(deployment: Json, copies: Iterable[Json]) -> Memory | None:
-    """Read the release in flight, from a copy where somebody took the annotation off a held Deployment."""
-    found = remembered(deployment)
-    if found or Settings.of(deployment).min_ready_seconds < HELD_SECONDS:
-        return found
-    memories = [memory for one in copies if (memory := load(annotation(one)))]
-    return max(memories, key=lambda memory: (memory.at, memory.fence), default=None)
+def newest(memories: Iterable[Memory | None]) -> Memory | None:
+    """Choose the last that was written, of the last release."""
+    return max(filter(None, memories), key=lambda one: (one.at, one.fence, one.turn), default=None)
+
+
+def narrowed(thing: Json) -> bool:
+    """Say whether anything of ours is in a Service's selector."""
+    selector = thing["spec"].get("selector") or {}
+    return HASH in selector or LABEL in selector
 
 
 def believed(memory: Memory, deployment: Json) -> bool:
-    """Say whether any field that a release in flight sets is still as a release in flight sets it."""
+    """Say whether a Deployment is as a release in flight leaves it, and as one at rest is not."""
     now = Settings.of(deployment)
-    return now.paused or now.min_ready_seconds >= HELD_SECONDS or now != memory.own
+    return held(deployment) or (now == memory.wrote and now != memory.own)
+
+
+def held(deployment: Json) -> bool:
+    """Say whether a Deployment keeps what it has: paused, or with no pod ever available."""
+    now = Settings.of(deployment)
+    return now.paused or now.min_ready_seconds >= HELD_SECONDS
+
+
+def adopted(memory: Memory, deployment: Json) -> Memory:
+    """Take as the user's own what somebody wrote over the hold: it is what they get back in the end.
+
+    A hold of (maxUnavailable 0, maxSurge 83%) that somebody made (0, 1) leaves maxSurge 1 in `own`.
+    """
+    if memory.wrote is None:
+        return memory
+    now, wrote, own = Settings.of(deployment), memory.wrote, memory.own
+    merged = Settings(
+        _theirs(own.min_ready_seconds, wrote.min_ready_seconds, now.min_ready_seconds),
+        _theirs(
+            own.progress_deadline_seconds, wrote.progress_deadline_seconds, now.progress_deadline_seconds
+        ),
+        _theirs(own.strategy, wrote.strategy, now.strategy),
+        own.paused,
+    )
+    return msgspec.structs.replace(memory, own=merged)
+
+
+def _theirs(own: Any, wrote: Any, now: Any) -> Any:
+    """Give the value now where it is not what we wrote, key by key; else the user's own."""
+    if isinstance(now, dict) and isinstance(own, dict) and isinstance(wrote, dict):
+        return {key: _theirs(own.get(key, now[key]), wrote.get(key), now[key]) for key in now}
+    return own if now == wrote else now

@@ -15,6 +15,9 @@ from deployctl.memory import (
     LABEL,
     Memory,
     Settings,
+    annotation,
+    load,
+    newest,
     recalled,
     rolling_update,
 )
@@ -39,17 +42,21 @@ RETURNING_STRATEGY = rolling_update(0, "100%")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The raw objects of one look; `services` are the listed ones in the spec's order."""
+    """The raw objects of one look; `services` are the listed ones in the spec's order.
+
+    `known` is what the looking process itself wrote last, for where somebody took it off the Deployment.
+    """
 
     deployment: Json
     replica_sets: tuple[Json, ...]
     pods: tuple[Json, ...]
     services: tuple[Json, ...]
     slices: tuple[Json, ...]
+    known: Memory | None = None
 
     @property
     def memory(self) -> Memory | None:
-        return recalled(self.deployment, (*self.services, *self.replica_sets))
+        return newest((self.known, recalled(self.deployment, (*self.services, *self.replica_sets))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +149,11 @@ def _returned(deployment: Json, memory: Memory | None, stable: str) -> bool:
 
 
 def _tampered(deployment: Json, memory: Memory | None) -> bool:
-    """Say whether somebody wrote over the hold, or over the template while the controller acts on it."""
+    """Say whether somebody wrote over the hold or its memory, or over the template that the controller acts on."""
     if memory is None or memory.wrote is None:
         return False
+    if load(annotation(deployment)) != memory:
+        return True
     acting = not memory.wrote.paused and memory.phase in {Phase.TRYING.value, Phase.PROMOTING.value}
     other = digest(deployment["spec"]["template"]) != memory.preview
     return memory.wrote != Settings.of(deployment) or (acting and other)

@@ -18,7 +18,7 @@ from deployctl.cluster.patches import Writer
 from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.lock import Lock
-from deployctl.memory import HELD_SECONDS, Memory, Settings
+from deployctl.memory import HELD_SECONDS, Memory, Settings, annotation, load
 from deployctl.observe import replica_set
 from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, now

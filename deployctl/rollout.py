@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import msgspec
@@ -21,8 +21,9 @@ from deployctl.errors import LockLost, TimedOut
 from deployctl.gates import Asked
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
-from deployctl.memory import Memory, annotation
+from deployctl.memory import Memory, adopted, annotation, held, load
 from deployctl.observe import Snapshot, Witness, observe, owned_by, replica_set, settled
+from deployctl.others import Others, by
 from deployctl.record import Intent, parse
 from deployctl.spec import Gates
 from strategies.model import (
@@ -71,6 +72,7 @@ class Result:
     stands: bool = False
     armed: bool = False
     timed_out: bool = False
+    offers: tuple[str, ...] = ()  # what somebody else wrote and this release wrote over
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Rollout:
     lock: Lock
     story: Story
     orders: Orders = field(default_factory=Orders)
+    known: Memory | None = None  # what this run wrote to the Deployment last
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
@@ -109,6 +112,7 @@ class Rollout:
         self._reheld = False
         self._timed_out = False
         self._silent_since: float | None = None
+        self._others: Others | None = None
         self.writes: dict[str, int] = {}
 
     def run(self) -> Result:
@@ -125,11 +129,16 @@ class Rollout:
         """Give what the gates said so far, for the record."""
         return self._stages.said()
 
+    def look(self) -> Snapshot:
+        """Look at everything, and at what this process wrote last where somebody took it off."""
+        return replace(self.view.look(), known=self.known)
+
     def _turn(self) -> Result | None:
-        look = self.view.look()
+        look = self.look()
         self._may_act(look)
+        self._tell_of_others(look)
         seen = self.observe(look)
-        step = self._overruled(seen) or self.strategy.decide(seen)
+        step = self._overruled(seen) or self._ended_by_hand(look) or self.strategy.decide(seen)
         self.story.turn(look, seen, step, self._stages)
         return self._carry_out(look, seen, step)
 
@@ -161,6 +170,22 @@ class Rollout:
         held = look.memory
         if held and (held.id, held.fence) != (self.memory.id, self.memory.fence):
             raise LockLost(f"{held.by or 'somebody'} has taken over this release")
+        if not annotation(look.deployment):
+            self.lock.confirm()
+
+    def _tell_of_others(self, look: Snapshot) -> None:
+        """Tell what somebody else wrote since the last turn."""
+        if self._others is None:
+            self._others = Others.since(look, self.stable, self.preview)
+        for text in self._others.notices(look, self.view.services()):
+            self.story.note(text)
+
+    def _ended_by_hand(self, look: Snapshot) -> Step | None:
+        """Turn round where somebody put a whole manifest over the held Deployment."""
+        trying = look.memory and look.memory.phase in {Phase.TRYING.value, Phase.PROMOTING.value}
+        if not trying or annotation(look.deployment) or held(look.deployment):
+            return None
+        return Turn(f"the Deployment was replaced in mid-release{by(look.deployment)}")
 
     def _overruled(self, seen: Observed) -> Step | None:
         """Give way to a pause and to the time-out."""
@@ -227,22 +252,33 @@ class Rollout:
         self.story.did(action, seen)
         if isinstance(action, Restore):
             self._forget_copies()
-            return Result(action.outcome, look.memory.why if look.memory else "", timed_out=self._timed_out)
+            why = look.memory.why if look.memory else ""
+            return Result(action.outcome, why, timed_out=self._timed_out, offers=self._offers(action.outcome))
         return None
 
     def _send(self, request: Request) -> bool:
         resource = request.path.rsplit("/", 2)[-2]
         try:
-            self.view.absorb(resource, self.api.send(request))
+            if resource != "deployments":
+                self.lock.confirm()
+            answer = self.api.send(request)
         except Stale:
             self.view.reread(request)
             return False
         except Unreachable as error:
             self._bear(error)
             return False
+        self._absorb(resource, answer)
         self._silent_since = None
         self.writes[resource] = self.writes.get(resource, 0) + 1
         return True
+
+    def _absorb(self, resource: str, answer: Json) -> None:
+        self.view.absorb(resource, answer)
+        if resource == "deployments":
+            self.known = load(annotation(answer))
+        if self._others:
+            self._others.ours(answer)
 
     def _bear(self, error: Unreachable) -> None:
         """Wait out an API that does not answer; what was written stands, what was not is decided anew."""
@@ -254,32 +290,36 @@ class Rollout:
         self._sleep(PATIENCE_SECONDS)
 
     def _writer(self, look: Snapshot) -> Writer:
-        return Writer(look, look.memory or self.memory, self.stable, self.preview)
+        memory = adopted(look.memory or self.memory, look.deployment)
+        return Writer(look, memory, self.stable, self.preview)
 
     def _witnessed(self, action: Action) -> None:
         if isinstance(action, Admit | Detach):
             self._labelled = self.clock()
         if isinstance(action, Rehold):
             self._reheld = True
-            self.story.note("somebody wrote over the hold; it is put back")
         if isinstance(action, Begin):
             self._since.clear()
 
     def _forget_copies(self) -> None:
         """Take our annotation off the ReplicaSets, where the Deployment controller copied it."""
         self._until_settled()
-        for one in self.view.look().replica_sets:
+        for one in self.look().replica_sets:
             if annotation(one):
                 self._send(forget_copy(one))
 
+    def _offers(self, outcome: Outcome) -> tuple[str, ...]:
+        live = self.preview if outcome is Outcome.PROMOTED else self.stable
+        return self._others.offers(self.memory.app, live) if self._others else ()
+
     def _until_settled(self) -> None:
         deadline = self.clock() + 5.0
-        while not settled(self.view.look().deployment) and self.clock() < deadline:
+        while not settled(self.look().deployment) and self.clock() < deadline:
             self._sleep(0.1)
 
     def _asked(self, names: tuple[str, ...]) -> Asked:
         """Give the gates the pods as they are now, those that are still there."""
-        look = self.view.look()
+        look = self.look()
         pods = tuple(one for one in look.pods if one["metadata"]["name"] in names)
         return Asked(pods, look.services[0], self._proxy)
 

@@ -134,8 +134,16 @@ def _close(flags: Flags, run: Run, result: Result, *, back: bool) -> int:
         tell(words.ended(result.outcome, app, side.revision, result.reason))
         if result.armed:
             tell(f"{app}: the old side stands until keepOld has passed; then: deployctl finish {app}")
+    _tell_offers(app, result.offers)
     _print(flags, run, result)
     return exit_code(result, back=back)
+
+
+def _tell_offers(app: str, offers: tuple[str, ...]) -> None:
+    """Tell what somebody else wrote in mid-release, and last the command that would release it."""
+    for text in offers[:-1]:
+        tell(f"{app}: warning: {text}")
+    _tell_next(offers[-1:])
 
 
 def _print(flags: Flags, run: Run, result: Result) -> None:

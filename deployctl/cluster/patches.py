@@ -174,7 +174,8 @@ class Writer:
 
     def _kept(self, memory: Memory) -> list[Json]:
         bare = not self.look.deployment["metadata"].get("annotations")
-        return [*([_add("/metadata/annotations", value={})] if bare else []), _add(KEY, value=memory.dump())]
+        text = msgspec.structs.replace(memory, turn=memory.turn + 1).dump()
+        return [*([_add("/metadata/annotations", value={})] if bare else []), _add(KEY, value=text)]
 
     def _patch(self, ops: Iterable[Json], tests: Iterable[Json] = ()) -> Request:
         meta, ours = self.look.deployment["metadata"], annotation(self.look.deployment)

@@ -1,0 +1,239 @@
+"""What somebody else wrote to a release's objects: who, what and when, each told once.
+
+Every write of ours is refused where the object is not as it was last seen, so whatever differs from what this
+process last saw or wrote is somebody else's.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from deployctl.memory import ANNOTATION, HASH, LABEL, Memory, Settings, annotation
+from deployctl.observe import Snapshot
+from deployctl.template import bare, digest, images
+from strategies.model import Phase
+
+Json = dict[str, Any]
+Change = tuple[str, Any, Any]  # where, what was there, what is there now
+SECRET = re.compile(r"pass|secret|token|key|cred|auth|dsn", re.IGNORECASE)
+
+
+@dataclass
+class Others:
+    """Remembers the objects as this process last saw or wrote them, and what was written over."""
+
+    deployment: Json
+    services: dict[str, Json]
+    stable: Json
+    preview: Json
+    overwritten: Json | None = None  # the last foreign template, with who wrote it
+    author: str = ""
+    unlisted: set[str] = field(default_factory=set)
+
+    @classmethod
+    def since(cls, look: Snapshot, stable: Json, preview: Json) -> Others:
+        """Begin with what the last process left, or where nothing is in flight with what is there."""
+        services = {one["metadata"]["name"]: one for one in look.services}
+        return cls(_left(look.deployment, look.memory, stable, preview), services, stable, preview)
+
+    def ours(self, one: Json) -> None:
+        """Take in the answer to a write of our own."""
+        if one.get("kind") == "Deployment":
+            self.deployment = one
+        elif one.get("kind") == "Service":
+            self.services[one["metadata"]["name"]] = one
+
+    def notices(self, look: Snapshot, everywhere: Iterable[Json]) -> Iterator[str]:
+        """Tell each change since the last call: to the Deployment, the Services, and by Services not listed."""
+        yield from self._of_deployment(look)
+        yield from (text for one in look.services for text in self._of_service(one))
+        yield from self._of_unlisted(look, everywhere)
+
+    def _of_deployment(self, look: Snapshot) -> Iterator[str]:
+        before, now, memory = self.deployment, look.deployment, look.memory
+        self.deployment = now
+        if not memory:
+            return
+        if annotation(before) and not annotation(now):
+            yield f"somebody took the memory of this release off the Deployment{by(now)}; it is put back"
+        yield from self._of_template(before, now, memory)
+        for where, old, new in _differences(_fields(before), _fields(now), "spec"):
+            name = where.split(".")[1]
+            yield f"{who(now, name)} wrote {where}: {_said(old)} -> {_said(new)}; {_meaning(name)}"
+
+    def _of_template(self, before: Json, now: Json, memory: Memory) -> Iterator[str]:
+        old, new = before["spec"]["template"], now["spec"]["template"]
+        if digest(old) == digest(new):
+            return
+        back = digest(new) == digest(self._expected(memory))
+        self.overwritten, self.author = (None, "") if back else (new, who(now, "template"))
+        meaning = "stored and inert: this release goes on with its own template"
+        if not now["spec"].get("paused"):
+            meaning = "put back: nothing but this release's own template is let in"
+        for text in changes(old, new):
+            yield f"{who(now, 'template')} wrote {text}; {'as this release has it' if back else meaning}"
+
+    def _expected(self, memory: Memory) -> Json:
+        return self.stable if memory.phase == Phase.RETURNING.value else self.preview
+
+    def _of_service(self, now: Json) -> Iterator[str]:
+        name = now["metadata"]["name"]
+        before, self.services[name] = self.services[name], now
+        if annotation(before) and not annotation(now):
+            yield f"somebody took the memory of this release off Service {name}{by(now)}"
+        for where, old, new in _differences(before["spec"], now["spec"], "spec"):
+            ours = any(where == f"spec.selector.{key}" for key in (HASH, LABEL))
+            meaning = "it is put back" if ours else "it is left so"
+            yield f"{who(now)} wrote {where} of Service {name}: {_said(old)} -> {_said(new)}; {meaning}"
+
+    def _of_unlisted(self, look: Snapshot, everywhere: Iterable[Json]) -> Iterator[str]:
+        labels = look.deployment["spec"]["template"]["metadata"]["labels"]
+        for one in everywhere:
+            name, selector = one["metadata"]["name"], one["spec"].get("selector") or {}
+            selects = bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+            if not selects or name in self.services or name in self.unlisted:
+                continue
+            self.unlisted.add(name)
+            yield (
+                f"Service {name}{by(one)} selects the pods and is not listed: it sends traffic to pods that no "
+                f"gate has vouched for; add it to spec.workload.services before the next release"
+            )
+
+    def offers(self, app: str, live: Json) -> tuple[str, ...]:
+        """Say what was written over, and how to release it next."""
+        if self.overwritten is None or digest(self.overwritten) == digest(live):
+            return ()
+        told = ", ".join(changes(live, self.overwritten))
+        return (
+            f"{self.author} wrote {told}: written over by this release",
+            self._command(app, live, self.overwritten),
+        )
+
+    def _command(self, app: str, live: Json, wanted: Json) -> str:
+        """Give the command that releases a foreign template next."""
+        if digest(wanted) == digest(self.stable):
+            return f"deployctl rollback {app}"
+        new = {name: ref for name, ref in images(wanted).items() if images(live).get(name) != ref}
+        flags = "".join(f" --image {name}={ref}" for name, ref in new.items())
+        only_images = not set(changes(live, wanted)) - set(changes(live, _with(live, new)))
+        return (
+            f"deployctl release {app}{flags}"
+            if only_images
+            else "change the manifest, then deployctl release FILE"
+        )
+
+
+def _left(deployment: Json, memory: Memory | None, stable: Json, preview: Json) -> Json:
+    """Give a Deployment as the last write of a release left it; what it shows otherwise is somebody else's."""
+    if memory is None or memory.wrote is None:
+        return deployment
+    left, wrote = copy.deepcopy(deployment), memory.wrote
+    begun = memory.phase != Phase.RETURNING.value and (
+        wrote.min_ready_seconds != memory.own.min_ready_seconds
+    )
+    found = digest(deployment["spec"]["template"])
+    known = found in (memory.stable, memory.preview)
+    if not known:
+        left["spec"]["template"] = preview if begun else stable
+    left["spec"].update(
+        minReadySeconds=wrote.min_ready_seconds,
+        progressDeadlineSeconds=wrote.progress_deadline_seconds,
+        strategy=wrote.strategy,
+        paused=wrote.paused,
+        replicas=memory.replicas,
+    )
+    return left
+
+
+def _fields(deployment: Json) -> Json:
+    """Give the size and the fields that a hold writes over, as Kubernetes defaults them."""
+    fields: Json = msgspec.to_builtins(Settings.of(deployment))
+    return {**fields, "replicas": deployment["spec"].get("replicas", 1)}
+
+
+def _with(template: Json, new: dict[str, str]) -> Json:
+    changed = copy.deepcopy(template)
+    for one in changed["spec"]["containers"]:
+        one["image"] = new.get(one["name"], one["image"])
+    return changed
+
+
+def who(thing: Json, name: str = "") -> str:
+    """Name who wrote last, or a field of the spec, and when, from managedFields."""
+    entries = [
+        one
+        for one in thing["metadata"].get("managedFields") or []
+        if one["manager"] != "deployctl" and one.get("subresource") != "status" and _owns(one, name)
+    ]
+    last = max(entries, key=lambda one: one.get("time", ""), default=None)
+    return f"{last['manager']} at {last.get('time', '')}" if last else "somebody"
+
+
+def _owns(entry: Json, name: str) -> bool:
+    spec = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+    return not name or f"f:{name}" in spec
+
+
+def by(thing: Json) -> str:
+    """Name who wrote last, as far as managedFields tell."""
+    found = who(thing)
+    return "" if found == "somebody" else f" (last written by {found})"
+
+
+def _meaning(name: str) -> str:
+    if name == "replicas":
+        return "followed"
+    return (
+        "the hold is put back" if name == "paused" else "the hold is put back, and this comes back at the end"
+    )
+
+
+def changes(old: Json, new: Json) -> tuple[str, ...]:
+    """Put the differences of two pod templates into words: `image of app: a -> b`."""
+    return tuple(_worded(*one) for one in _differences(bare(old), bare(new), "template"))
+
+
+def _worded(where: str, old: Any, new: Any) -> str:
+    image = re.fullmatch(r"template\.spec\.containers\[(.+)\]\.image", where)
+    env = re.fullmatch(r"template\.spec\.containers\[(.+?)\]\.env\[(.+?)\](\.value)?", where)
+    if image:
+        return f"image of {image[1]}: {old} -> {new}"
+    if not env:
+        return f"{where}: {_said(old)} -> {_said(new)}"
+    if SECRET.search(env[2]):
+        return f"env {env[2]} of {env[1]}: another value"
+    return f"env {env[2]} of {env[1]}: {_said(_value(old))} -> {_said(_value(new))}"
+
+
+def _value(one: Any) -> Any:
+    return one.get("value", one) if isinstance(one, dict) else one
+
+
+def _said(one: Any) -> str:
+    return (
+        "nothing" if one is None else one if isinstance(one, str) else json.dumps(one, separators=(",", ":"))
+    )
+
+
+def _differences(old: Any, new: Any, where: str) -> Iterator[Change]:
+    """List where two values differ; a list whose items have names is told apart by them."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in (*old, *(key for key in new if key not in old)):
+            yield from _differences(old.get(key), new.get(key), f"{where}.{key}")
+    elif _named(old) and _named(new):
+        before, after = ({one["name"]: one for one in each} for each in (old, new))
+        for key in (*before, *(key for key in after if key not in before)):
+            yield from _differences(before.get(key), after.get(key), f"{where}[{key}]")
+    elif old != new and ANNOTATION not in where:
+        yield where, old, new
+
+
+def _named(one: Any) -> bool:
+    return isinstance(one, list) and all(isinstance(each, dict) and "name" in each for each in one)
