@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from deployctl.cluster.api import Api, ApiError, NotFound, Request, Stale, Unreachable
+from deployctl.cluster.api import Api, NotFound, Request, Stale
 from deployctl.cluster.paths import path
-from deployctl.errors import LockHeld, LockLost
+from deployctl.errors import DeployctlError, LockHeld, LockLost
 
 Json = dict[str, Any]
 LEASE_SECONDS = 10
 RENEW_SECONDS = 3.0
+TRIES = 5
 
 
 class Lock:
@@ -51,17 +52,28 @@ class Lock:
         if lease and not force and (holder := holder_of(lease)):
             self._outlive(lease, holder, wait)
             lease = self.look()
-        self._write(lease)
+        self._take(lease, force=force)
         threading.Thread(target=self._renew, name="lease", daemon=True).start()
 
+    def _take(self, lease: Json | None, *, force: bool) -> None:
+        """Write ourselves in; who did so in the same moment was first, unless we take it by force."""
+        for left in reversed(range(TRIES)):
+            try:
+                return self._write(lease)
+            except Stale as error:
+                lease = self.look()
+                if not (force and left):
+                    raise self._held(lease or {}) from error
+        return None
+
     def release(self) -> None:
-        """Give the Lease back; whoever took it meanwhile keeps it."""
+        """Give the Lease back; whoever took it meanwhile keeps it, and without an answer it ends by itself."""
         self._stop.set()
         try:
             lease = self.look()
-            if lease and lease["spec"].get("holderIdentity") == self.holder:
+            if lease and holder_of(lease) == self.holder:
                 self._put(lease, "")
-        except (Unreachable, Stale, ApiError):
+        except DeployctlError:
             return
 
     def confirm(self) -> None:
@@ -77,24 +89,26 @@ class Lock:
 
     def _outlive(self, lease: Json, holder: str, wait: Callable[[str, float], None] | None) -> None:
         """Watch the holder for one lease time on our own clock, which no skew between clocks can shorten."""
-        started, renewed = time.monotonic(), lease["spec"].get("renewTime")
+        started, renewed = time.monotonic(), _spec(lease).get("renewTime")
         while (left := LEASE_SECONDS - (time.monotonic() - started)) > 0:
             if wait is None and fresh(lease):
-                raise LockHeld(
-                    f"{holder} holds the lock since {lease['spec'].get('acquireTime')}",
-                    advice=_advice(self._name),
-                )
+                raise self._held(lease)
             if wait:
                 wait(holder, left)
             time.sleep(min(0.5, left))
-            lease = self.look() or {"spec": {}}
+            lease = self.look() or {}
             if not holder_of(lease):
                 return
-            if lease["spec"].get("renewTime") != renewed:
-                raise LockHeld(
-                    f"{holder} holds the lock since {lease['spec'].get('acquireTime')}",
-                    advice=_advice(self._name),
-                )
+            if _spec(lease).get("renewTime") != renewed:
+                raise self._held(lease)
+
+    def _held(self, lease: Json) -> LockHeld:
+        app = self._name.removeprefix("deployctl-")
+        since = str(_spec(lease).get("acquireTime") or "just now")
+        return LockHeld(
+            f"{holder_of(lease) or 'somebody'} holds the lock of {app} since {since}",
+            advice=f"watch it with `deployctl status {app} -w`; turn it round with `deployctl abort {app}`",
+        )
 
     def _write(self, lease: Json | None) -> None:
         if lease is None:
@@ -109,7 +123,7 @@ class Lock:
 
     def _lease(self, lease: Json, holder: str) -> Json:
         now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        spec = lease.get("spec") or {}
+        spec = _spec(lease)
         acquired = spec.get("acquireTime") if spec.get("holderIdentity") == holder else now
         return {
             "apiVersion": "coordination.k8s.io/v1",
@@ -124,30 +138,30 @@ class Lock:
         }
 
     def _renew(self) -> None:
+        """Renew until told to stop; a renewal that fails is tried again, for the fence guards every write."""
         while not self._stop.wait(RENEW_SECONDS):
             try:
-                lease = self.look()
-                if lease is None or lease["spec"].get("holderIdentity") != self.holder:
-                    self.lost = LockLost(f"{holder_of(lease or {'spec': {}}) or 'somebody'} took the lock")
+                lease = self.look() or {}
+                if holder_of(lease) != self.holder:
+                    self.lost = LockLost(f"{holder_of(lease) or 'somebody'} took the lock")
                     return
                 self._put(lease, self.holder)
-            except (Unreachable, Stale, ApiError):
+            except DeployctlError:
                 continue
 
 
+def _spec(lease: Json) -> Json:
+    return lease.get("spec") or {}
+
+
 def holder_of(lease: Json) -> str:
-    return str(lease["spec"].get("holderIdentity") or "")
+    return str(_spec(lease).get("holderIdentity") or "")
 
 
 def fresh(lease: Json) -> bool:
     """Say whether the holder renewed within the lease time, by both clocks; a doubt counts as fresh."""
-    renewed = lease["spec"].get("renewTime")
+    renewed = _spec(lease).get("renewTime")
     if not renewed:
         return False
     age = (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(renewed)).total_seconds()
     return age < LEASE_SECONDS
-
-
-def _advice(name: str) -> str:
-    app = name.removeprefix("deployctl-")
-    return f"watch it with `deployctl status {app} -w`; turn it round with `deployctl abort {app}`"

@@ -6,19 +6,22 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from deployctl.cli.flags import Flags, span
-from deployctl.cluster.api import Api, Target
+from deployctl.cluster.api import Api
+from deployctl.cluster.login import Target
 from deployctl.errors import UsageError
 from deployctl.record import Kept, Record
 from deployctl.releases import Run
 from deployctl.render import words
+from deployctl.render.jsonl import Jsonl, Together
 from deployctl.render.lines import Lines
+from deployctl.render.terminal import colors, interactive
 from deployctl.rollout import Result, Story
 from deployctl.spec import App, from_canonical, read
 from strategies.model import Outcome
@@ -83,7 +86,23 @@ def tell(text: str) -> None:
 
 
 def story(flags: Flags, app: str) -> Story:
-    return Lines(app, (lambda _: None) if flags.quiet else tell)
+    """Choose how the story is told: a live view for a person at a terminal, else lines; events to a program."""
+    if flags.output == "jsonl":
+        silent = flags.quiet or sys.stdout.isatty()
+        return Together(Jsonl(app, events), _lines(app, quiet=silent))
+    if flags.quiet or not interactive(sys.stderr):
+        return _lines(app, quiet=flags.quiet)
+    from deployctl.render.live import Live
+
+    return Live(app, sys.stderr, color=colors(flags.color, sys.stderr))
+
+
+def _lines(app: str, *, quiet: bool) -> Story:
+    return Lines(app, (lambda _: None) if quiet else tell)
+
+
+def events(line: str) -> None:
+    print(line, flush=True)
 
 
 @contextmanager
@@ -104,7 +123,7 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False) -> int:
     """Run to the end and say how it ended; interrupted, say what stands and what to run next."""
     app = run.plan.names.app
     try:
-        with terminated():
+        with terminated(), closing(run.story):
             result = run.run()
     except KeyboardInterrupt:
         return _interrupted(run, app, 130)
@@ -160,7 +179,11 @@ def _print(flags: Flags, run: Run, result: Result) -> None:
         "preview": seen.preview.revision if seen else "",
         "writes": run.writes,
     }
-    show(flags, summary, f"{run.plan.names.app} {outcome}", f"deployment.apps/{run.plan.names.deployment}")
+    if isinstance(run.story, Together):
+        return run.story.ended(summary)
+    return show(
+        flags, summary, f"{run.plan.names.app} {outcome}", f"deployment.apps/{run.plan.names.deployment}"
+    )
 
 
 def show(flags: Flags, whole: Any, text: str, name: str = "") -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from deployctl.cluster.api import Api, Request
+from deployctl.cluster.api import Api, Request, Unreachable
 from deployctl.cluster.paths import path
 from deployctl.cluster.watch import Collection, Signal
 from deployctl.errors import DeployctlError
@@ -42,22 +43,33 @@ class View:
             "pods": self._watch("pods", {"labelSelector": selector}),
             "services": self._watch("services", {}),
             "endpointslices": self._watch("endpointslices", {"labelSelector": services}),
-            "configmaps": self._watch("configmaps", {"fieldSelector": f"metadata.name={names.record}"}),
+            "configmaps": self._watch(
+                "configmaps", {"fieldSelector": f"metadata.name={names.record}"}, needed=False
+            ),
         }
 
-    def _watch(self, resource: str, query: dict[str, str]) -> Collection:
+    def _watch(self, resource: str, query: dict[str, str], *, needed: bool = True) -> Collection:
         where = path(self.names.namespace, resource)
-        return Collection(self.api, where, query, self.signal)
+        return Collection(self.api, where, query, self.signal, needed=needed)
 
     def start(self) -> View:
         """Begin to watch; return once every collection was listed."""
+        until = time.monotonic() + SYNC_SECONDS
         for collection in self._all.values():
             collection.start()
-        for collection in self._all.values():
+        for resource, collection in self._all.items():
             while not collection.synced.wait(0.05):
-                if self.signal.failure:
-                    raise self.signal.failure
+                self._still_hopeful(resource, until)
         return self
+
+    def _still_hopeful(self, resource: str, until: float) -> None:
+        if self.signal.failure:
+            raise self.signal.failure
+        if time.monotonic() > until:
+            raise Unreachable(
+                f"{self.api.host} did not list the {resource} of {self.names.namespace} in {SYNC_SECONDS:g}s",
+                advice="what was released so far stands as it is; run the command again",
+            )
 
     def stop(self) -> None:
         for collection in self._all.values():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,9 @@ from deployctl.errors import DeployctlError
 
 WATCH_SECONDS = 300
 SILENCE_SECONDS = 100.0  # the server sends a bookmark about once a minute
+SHORT_SECONDS = 1.0  # a watch that ends sooner than this counts as lost
+MOST_LOST = 5  # from then on every watch begins with a list
+MOST_BACKOFF_SECONDS = 5.0
 GONE = 410
 
 
@@ -49,18 +53,22 @@ class Store:
 
     objects: dict[str, Json] = field(default_factory=dict)
     gone: dict[str, int] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)  # the watch and the loop both write
 
     def replace(self, items: list[Json]) -> None:
-        held = self.objects
-        self.objects = {_name(one): _newest(held.get(_name(one)), one) for one in items}
+        with self.lock:
+            held = self.objects
+            self.objects = {_name(one): _newest(held.get(_name(one)), one) for one in items}
 
     def put(self, one: Json) -> None:
-        if version(one) > self.gone.get(_name(one), 0):
-            self.objects = {**self.objects, _name(one): _newest(self.objects.get(_name(one)), one)}
+        with self.lock:
+            if version(one) > self.gone.get(_name(one), 0):
+                self.objects = {**self.objects, _name(one): _newest(self.objects.get(_name(one)), one)}
 
     def drop(self, one: Json) -> None:
-        self.gone[_name(one)] = version(one)
-        self.objects = {name: held for name, held in self.objects.items() if name != _name(one)}
+        with self.lock:
+            self.gone[_name(one)] = version(one)
+            self.objects = {name: held for name, held in self.objects.items() if name != _name(one)}
 
 
 def _name(one: Json) -> str:
@@ -77,16 +85,17 @@ def version(one: Json) -> int:
 
 
 class Collection:
-    """A collection kept up to date by a thread of its own."""
+    """A collection kept up to date by a thread of its own; one that is not `needed` may be denied."""
 
     def __init__(
-        self, api: Api, path: str, query: Mapping[str, str], signal: Signal, *, kind: str = ""
+        self, api: Api, path: str, query: Mapping[str, str], signal: Signal, *, needed: bool = True
     ) -> None:
         self.store = Store()
         self.synced = threading.Event()
         self.since = ""
-        self._api, self._path, self._query, self._signal, self._kind = api, path, dict(query), signal, kind
-        self._stop = threading.Event()
+        self._api, self._path, self._query, self._signal = api, path, dict(query), signal
+        self._needed, self._stop = needed, threading.Event()
+        self._lost = 0  # streams in a row that brought nothing
 
     def start(self) -> Collection:
         threading.Thread(target=self._run, name=f"watch {self._path}", daemon=True).start()
@@ -96,18 +105,34 @@ class Collection:
         self._stop.set()
 
     def _run(self) -> None:
-        failures = 0
+        """Follow until stopped or refused for good; a thread that dies without a word would freeze every look."""
+        error: DeployctlError | None = DeployctlError(f"the watch of {self._path} failed")
+        try:
+            error = self._refused()
+        finally:
+            if error and self._needed:
+                self._signal.fail(error)
+            else:
+                self.synced.set()
+
+    def _refused(self) -> DeployctlError | None:
+        """List and watch for as long as that is allowed; give what ended it, or None once stopped."""
         while not self._stop.is_set():
             try:
                 self._list()
-                failures = 0
                 self._follow()
-            except (NotFound, Denied) as error:
-                self._signal.fail(error)
-                return
+            except (Denied, NotFound) as error:
+                return error
             except (Unreachable, ApiError):
-                failures += 1
-                self._stop.wait(_backoff(min(5.0, 0.2 * 2**failures)))
+                self._lost += 1
+            except DeployctlError as error:
+                return error
+            self._pause()
+        return None
+
+    def _pause(self) -> None:
+        if self._lost:
+            self._stop.wait(_backoff(self._lost))
 
     def _list(self) -> None:
         answer = self._api.get(self._path, **self._query)
@@ -119,18 +144,17 @@ class Collection:
 
     def _follow(self) -> None:
         """Watch from the last version until the server has forgotten it; a lost stream goes on from there."""
-        lost = 0
-        while not self._stop.is_set() and lost < 5:
-            try:
-                if not self._stream():
-                    return
-                lost = 0
-            except Unreachable:
-                lost += 1
-                self._stop.wait(_backoff(0.1 * 2**lost))
+        while not self._stop.is_set():
+            began, before = time.monotonic(), self.since
+            known = self._stream()
+            fruitful = self.since != before or time.monotonic() - began >= SHORT_SECONDS
+            self._lost = 0 if fruitful else self._lost + 1
+            if not known or self._lost >= MOST_LOST:
+                return
+            self._pause()
 
     def _stream(self) -> bool:
-        """Read one watch to its end; False when the version is too old to go on from."""
+        """Read one watch until it is lost; False when the version is too old to go on from."""
         query = {
             **self._query,
             "watch": "true",
@@ -142,6 +166,8 @@ class Collection:
             for event in self._api.lines(Request("GET", self._path, query=query), SILENCE_SECONDS):
                 if not self._take(event):
                     return False
+        except Unreachable:
+            return True
         except ApiError as error:
             if error.status == GONE:
                 return False
@@ -149,6 +175,7 @@ class Collection:
         return True
 
     def _take(self, event: Json) -> bool:
+        """Take in one event; False when the version is too old to go on from."""
         one = event["object"]
         if event["type"] == "ERROR":
             return one.get("code") != GONE and _raise(one)
@@ -160,7 +187,9 @@ class Collection:
         return True
 
 
-def _backoff(seconds: float) -> float:
+def _backoff(lost: int) -> float:
+    """Give the seconds to wait after so many lost streams: 0.2, 0.4, 0.8, ... at most 5, give or take half."""
+    seconds = min(MOST_BACKOFF_SECONDS, 0.1 * 2.0 ** min(lost, 10))
     return seconds * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
 
 

@@ -1,0 +1,158 @@
+"""Who we are to which cluster: kubeconfig, credential plugin or the pod's own ServiceAccount."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deployctl.errors import Forbidden, UsageError
+from deployctl.foreign import printable
+
+IN_CLUSTER = "in-cluster"
+INSIDE = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+MUTE = (
+    "'NoneType' object has no attribute 'strip'"  # the client's slip where a plugin complains to the terminal
+)
+ADVICE = "log in again, or mend the user in the kubeconfig; then repeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which cluster, as whom: the flags that kubectl has."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+    impersonate: str | None = None
+    timeout_seconds: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One server with the credentials of one moment, and the connections that were opened with them."""
+
+    host: str
+    context: str
+    namespace: str
+    pool: Any
+    credentials: Mapping[str, str]
+
+
+def log_in(target: Target) -> Login:
+    """Read the credentials anew: a plugin runs again, a token file is read again."""
+    from kubernetes import client
+
+    configuration = client.Configuration()
+    configuration.connection_pool_maxsize = 32
+    context, namespace = _configure(configuration, target)
+    made = client.ApiClient(configuration)
+    credentials: dict[str, str] = {}
+    made.update_params_for_auth(credentials, [], ["BearerToken"])
+    pool = made.rest_client.pool_manager
+    return Login(configuration.host.rstrip("/"), context, namespace, pool, credentials)
+
+
+def _configure(configuration: Any, target: Target) -> tuple[str, str]:
+    """Fill in server and credentials; give the context's name and its namespace."""
+    files = target.kubeconfig or _default_kubeconfig()
+    if files is None:
+        return IN_CLUSTER, target.namespace or _inside(configuration)
+    with _read(files), _heard() as complaints:
+        loader = _loader(files, target.context)
+        loader.load_and_set(configuration)
+        chosen = loader.current_context
+        context, namespace = chosen["name"], chosen["context"].get("namespace")
+    if complaints:
+        raise Forbidden(f"the credential plugin failed: {_said(complaints[0])}", advice=ADVICE)
+    return context, target.namespace or namespace or "default"
+
+
+def _inside(configuration: Any) -> str:
+    """Log in as the pod's ServiceAccount; give its namespace."""
+    from kubernetes import config
+
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+        return (INSIDE / "namespace").read_text().strip()
+    except (config.ConfigException, OSError) as error:
+        raise UsageError(
+            f"no ServiceAccount in this pod: {error}", advice="mount its token, or pass --kubeconfig"
+        ) from error
+
+
+def _loader(files: str, context: str | None) -> Any:
+    from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
+
+    named = [one for one in files.split(os.pathsep) if one]
+    if not any(Path(one).expanduser().exists() for one in named):
+        raise FileNotFoundError("no such file")
+    return KubeConfigLoader(KubeConfigMerger(files).config, context, config_base_path=None)
+
+
+@contextmanager
+def _read(files: str) -> Iterator[None]:
+    """Turn what is wrong with a kubeconfig into a message that cannot hold a credential of it."""
+    from kubernetes import config
+
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise _unreadable(files, f"line {line} is no YAML: {error.problem}") from error
+    except config.ConfigException as error:
+        raise _unreadable(files, _without_content(str(error))) from error
+    except OSError as error:
+        raise _unreadable(files, error.strerror or str(error)) from error
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise _unreadable(files, "this is no kubeconfig") from error
+
+
+def _unreadable(files: str, why: str) -> UsageError:
+    return UsageError(f"kubeconfig {files}: {why}", advice="pass --kubeconfig and --context")
+
+
+def _without_content(message: str) -> str:
+    """Leave out what the client quotes: it names a user by the whole entry, token and all."""
+    return re.sub(r"/?\{.*\}", "", message, flags=re.DOTALL).removeprefix("Invalid kube-config file. ")
+
+
+def _said(complaint: str) -> str:
+    return "its complaint is above" if complaint == MUTE else printable(complaint)
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Hear what the client only logs: a credential plugin that failed (its code swallows the exception)."""
+    said: list[str] = []
+    ear = _Ear(said)
+    logging.getLogger().addHandler(ear)
+    try:
+        yield said
+    finally:
+        logging.getLogger().removeHandler(ear)
+
+
+class _Ear(logging.Handler):
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(record.getMessage().strip())
+
+
+def _default_kubeconfig() -> str | None:
+    """Find the kubeconfig as kubectl does; None inside a pod that has none."""
+    named = os.environ.get("KUBECONFIG")
+    home = Path.home() / ".kube" / "config"
+    if named or home.exists() or "KUBERNETES_SERVICE_HOST" not in os.environ:
+        return named or str(home)
+    return None
