@@ -1,60 +1,83 @@
-"""One line a change, for pipelines and logs: what was done, and what is waited for and since when."""
+"""One line a change that matters, for pipelines and logs: what was done, and what is waited for and since when."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from deployctl.gates.stage import Stages
 from deployctl.observe import Snapshot
 from deployctl.render import words
-from strategies.model import Action, Ask, Observed, Step, Wait
+from strategies.model import Action, Admit, Ask, Clean, Detach, Observed, Step, Wait
 
-HEARTBEAT_SECONDS = 30.0
+HEARTBEAT_SECONDS = 30.0  # CircleCI kills a job that is silent for ten minutes
+BRIEF_SECONDS = 1.0  # what is waited for no longer than this is not worth a line
+OneOfMany = Admit | Detach | Clean
 
 
 class Lines:
-    """Tells the story on standard error. `tell` writes one line."""
+    """Tells the story on standard error. `tell` writes one line; each begins with the seconds since the first."""
 
     def __init__(
         self, app: str, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._app, self._tell, self._clock = app, tell, clock
-        self._last, self._last_at, self._since = "", clock(), clock()
-        self._gates: dict[str, bool] = {}
-        self._alike: tuple[type[Any] | None, int] = (None, 0)
+        self._began = self._last_at = self._since = clock()
+        self._waited = ""
+        self._told = False
+        self._gates: set[str] = set()
+        self._alike: list[tuple[OneOfMany, Observed]] = []
 
     def turn(self, look: Snapshot, seen: Observed, step: Step, stages: Stages) -> None:
-        """Tell what is waited for when that changes, and that it still is from time to time."""
+        """Tell what is waited for when that is something else, and that it still is from time to time."""
         del look
-        self._tell_gates(stages)
+        self.answers(step, stages)
         if isinstance(step, Wait | Ask):
-            self._wait(words.step(step, seen))
+            self._wait(step, seen, stages)
+
+    def answers(self, step: Step, stages: Stages) -> None:
+        """Tell what the gates said, and what was done to many pods once something else comes next."""
+        if self._alike and type(step) is not type(self._alike[0][0]):
+            self._flush()
+        for key, text in words.verdicts(stages):
+            if key not in self._gates:
+                self._gates.add(key)
+                self._line(text)
 
     def did(self, action: Action, seen: Observed) -> None:
-        self._line(words.did(action, seen))
-        self._last = ""
+        self._waited = ""
+        if not isinstance(action, OneOfMany):
+            self._flush()
+            self._line(words.did(action, seen))
+            return
+        if self._alike and words.about(self._alike[0]) != words.about((action, seen)):
+            self._flush()
+        self._alike.append((action, seen))
 
     def note(self, text: str) -> None:
+        self._flush()
         self._line(text)
 
-    def _wait(self, text: str) -> None:
-        if text != self._last:
-            self._last, self._since = text, self._clock()
-            self._line(text)
-        elif self._clock() - self._last_at >= HEARTBEAT_SECONDS:
-            self._line(f"{text} (for {self._clock() - self._since:.0f}s)")
+    def close(self) -> None:
+        """Tell what was kept back to be told with others alike."""
+        self._flush()
 
-    def _tell_gates(self, stages: Stages) -> None:
-        for question, askings in list(stages.asked.items()):
-            for one in askings:
-                key = f"{question.stage.value} {question.about} {one.gate.name}"
-                if one.verdict and key not in self._gates:
-                    self._gates[key] = one.verdict.passed
-                    answer = "passed" if one.verdict.passed else "said no"
-                    self._line(f"gate {one.gate.name} {answer}: {one.verdict.evidence}")
+    def _wait(self, step: Wait | Ask, seen: Observed, stages: Stages) -> None:
+        """Tell a wait once, however its counts change: at once where it is known to last, else when it has."""
+        now, key = self._clock(), words.key(step)
+        if key != self._waited:
+            self._waited, self._since, self._told = key, now, False
+        if not self._told and (words.lasts(step) or now - self._since >= BRIEF_SECONDS):
+            self._told = True
+            self._line(words.step(step, seen))
+        elif self._told and now - self._last_at >= HEARTBEAT_SECONDS:
+            self._line(f"still {words.still(step, seen, stages)} (for {words.age(now - self._since)})")
+
+    def _flush(self) -> None:
+        if self._alike:
+            alike, self._alike = self._alike, []
+            self._line(words.alike(alike))
 
     def _line(self, text: str) -> None:
         self._last_at = self._clock()
-        self._tell(f"{self._app}: {text}")
+        self._tell(f"{self._last_at - self._began:5.0f}s  {self._app}: {text}")

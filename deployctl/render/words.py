@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+from deployctl.gates.stage import Stages
 from strategies.model import (
     Action,
     Admit,
@@ -72,7 +75,73 @@ def _because(seen: Observed) -> str:
     return f" ({passed[-1]})" if passed else ""
 
 
-QUIET = (Admit, Detach, Clean, Valve)  # one of many alike: told together
+def about(one: tuple[Action, Observed]) -> str:
+    """Name what a write to a pod is about: writes of one name that follow each other are told together."""
+    action, seen = one
+    match action:
+        case Admit(pod):
+            serves = any(pod == each.name and not each.detached for each in seen.stable.pods)
+            return "label" if serves else "let in"
+        case _:
+            return type(action).__name__.lower()
+
+
+def alike(done: Sequence[tuple[Action, Observed]]) -> str:
+    """Say in one line what was done to one pod after the other."""
+    names = [action.pod for action, _ in done if isinstance(action, Admit | Detach | Clean)]
+    pods = names[0] if len(names) == 1 else f"{len(names)} pods ({_few(names)})"
+    match about(done[0]):
+        case "label":
+            return f"label {pods}: what serves now goes on serving"
+        case "let in":
+            return f"let {pods} in"
+        case "detach":
+            return f"detach {pods}: no new traffic, next to go"
+        case _:
+            return f"clean {pods}: nothing of ours stays"
+
+
+def _few(names: Sequence[str]) -> str:
+    """List names, of many the first two."""
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]}, {names[1]} and {len(names) - 2} more"
+
+
+def verdicts(stages: Stages) -> Iterator[tuple[str, str]]:
+    """Give each gate's answer once it has one, with a key of its own."""
+    for question, askings in list(stages.asked.items()):
+        for one in askings:
+            if one.verdict:
+                answer = "passed" if one.verdict.passed else "said no"
+                key = f"{question.stage.value} {question.about} {one.gate.name}"
+                yield key, f"gate {one.gate.name} {answer}: {one.verdict.evidence}"
+
+
+def key(now: Wait | Ask) -> str:
+    """Name a wait, whatever its counts."""
+    match now:
+        case Ask(question):
+            return f"gates {question.stage.value} {question.about}"
+        case Wait(name):
+            return name
+
+
+def left(now: Wait | Ask) -> float | None:
+    """Tell the seconds that a wait has left, where they are known: a deadline is none of them."""
+    if isinstance(now, Ask) or now.unbroken or now.key == "stable":
+        return None
+    return now.seconds
+
+
+def lasts(now: Wait | Ask) -> bool:
+    """Say whether it is known from the start that this takes a while."""
+    return isinstance(now, Ask) or (left(now) or 0.0) >= 1.0
+
+
+def still(now: Wait | Ask, seen: Observed, stages: Stages) -> str:
+    """Say what goes on for long, with how far it has come."""
+    asked = stages.asked.get(now.question, []) if isinstance(now, Ask) else []
+    far = ", ".join(f"{one.gate.name} {one.answered} of {one.gate.count}" for one in asked)
+    return step(now, seen) + (f" ({far})" if far else "")
 
 
 def step(now: Step, seen: Observed) -> str:
@@ -80,6 +149,8 @@ def step(now: Step, seen: Observed) -> str:
     match now:
         case Ask(question, pods):
             return f"asking the gates {question.stage.value}, of {len(pods)} pods"
+        case Wait(unbroken=True):
+            return f"waiting for the preview: {len(seen.preview.ready)} of {seen.preview.desired} pods ready"
         case Wait(_, reason):
             return f"waiting for {reason}"
         case Stand(reason):

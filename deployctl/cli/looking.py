@@ -1,0 +1,72 @@
+"""The bodies of `status` and `why`."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import closing
+from typing import Any
+
+import msgspec
+import typer
+
+from deployctl.cli.flags import Flags
+from deployctl.cli.session import Interrupted, connect, show, story, terminated
+from deployctl.cluster.api import Api
+from deployctl.follow import Follow
+from deployctl.glance import glance, listed
+from deployctl.render import status as render
+from deployctl.standing import Status, rows
+from deployctl.standing import status as standing
+
+
+def status(flags: Flags, app: str) -> None:
+    """Print everything about one app."""
+    one = _one(flags, connect(flags), app)
+    show(flags, plain(one), render.text(one), f"deployment.apps/{one.deployment}")
+
+
+def why(flags: Flags, app: str) -> None:
+    """Print a few sentences about one app."""
+    one = _one(flags, connect(flags), app)
+    show(flags, plain(one), render.why(one), f"deployment.apps/{one.deployment}")
+
+
+def every(flags: Flags, *, everywhere: bool) -> None:
+    """Print one line an app."""
+    api = connect(flags)
+    found = rows(listed(api, everywhere=everywhere), api.now())
+    where = "any namespace" if everywhere else f"namespace {api.namespace}"
+    text = render.listing(found, everywhere=everywhere) if found.items else ""
+    names = "\n".join(f"deployctl/{one.app}" for one in found.items)
+    show(flags, plain(found), text or f"no app was released in {where} (context {api.context})", names)
+
+
+def follow(flags: Flags, app: str) -> None:
+    """Tell what happens to a release until it is over, then print where it ended."""
+    api = connect(flags)
+    at = glance(api, app)
+    if at.memory:
+        heard = story(flags, app)
+        try:
+            with terminated(), closing(heard):
+                Follow(api, at, heard).run()
+        except Interrupted:
+            raise typer.Exit(143) from None
+    status(flags, app)
+
+
+def plain(one: msgspec.Struct) -> Any:
+    """Give a document as plain JSON, what identifies it first."""
+    whole: dict[str, Any] = msgspec.to_builtins(one)
+    return {"apiVersion": whole.pop("apiVersion"), "kind": whole.pop("kind"), **whole}
+
+
+def _one(flags: Flags, api: Api, app: str) -> Status:
+    return standing(glance(api, app), kubectl(flags, api.namespace))
+
+
+def kubectl(flags: Flags, namespace: str) -> str:
+    """Write kubectl with the flags that lead to the same cluster and namespace."""
+    given = (("--kubeconfig", flags.kubeconfig), ("--context", flags.context), ("--as", flags.as_))
+    words = [word for flag, value in given if value for word in (flag, value)]
+    return shlex.join(["kubectl", *words, "-n", namespace])

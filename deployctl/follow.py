@@ -1,0 +1,81 @@
+"""Follow a release that another process runs, or that stands: nothing is written, no gate is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployctl.cluster.api import Api
+from deployctl.cluster.view import View
+from deployctl.gates.stage import Stages
+from deployctl.glance import Glance
+from deployctl.memory import Memory
+from deployctl.observe import Snapshot, Witness, observe
+from deployctl.prepare import selector_of
+from deployctl.record import parse
+from deployctl.render import words
+from deployctl.rollout import TICK_SECONDS, Story
+from strategies.model import Ask, Observed, Phase, Stage, Stand, Step, Wait
+
+PHASES = {
+    Phase.TRYING: "the preview is on trial",
+    Phase.PROMOTING: "the preview is being promoted",
+    Phase.FINISHING: "the old side is being retired",
+    Phase.RETURNING: "on the way back to stable",
+}
+
+
+@dataclass
+class Follow:
+    """Watches one app and tells each change; it knows only what the cluster shows."""
+
+    api: Api
+    at: Glance
+    story: Story
+    told: tuple[object, ...] = ()
+
+    def run(self) -> None:
+        """Return when no release is in flight any more."""
+        view = View(self.api, self.at.names, selector_of(self.at.look.deployment)).start()
+        stages = Stages(view.signal.ring)
+        try:
+            while memory := (look := view.look()).memory:
+                self._turn(view, look, memory, stages)
+                view.signal.wait(TICK_SECONDS)
+        finally:
+            view.stop()
+
+    def _turn(self, view: View, look: Snapshot, memory: Memory, stages: Stages) -> None:
+        gates = self.at.app.spec.gates if self.at.app else None
+        gated = frozenset(stage for stage in Stage if gates and getattr(gates, stage.value))
+        seen = observe(look, memory.stable, memory.preview, Witness(gated=gated))
+        self._tell(seen)
+        self.story.turn(look, seen, self._step(seen, memory, _stands(view, memory)), stages)
+
+    def _tell(self, seen: Observed) -> None:
+        """Tell a change that matters: how far it is, how many pods are meant to be, who gets the traffic."""
+        sizes = seen.stable.desired, seen.preview.desired
+        now = (seen.phase, sizes, seen.paused, words.traffic(seen), seen.template)
+        if now != self.told and seen.settled and seen.phase:
+            self.told = now
+            self.story.note(f"{PHASES[seen.phase]}; {words.stands(seen)}")
+
+    def _step(self, seen: Observed, memory: Memory, reason: str) -> Step:
+        """Say what comes next: what the last run stopped at, else what the strategy decides on what is seen."""
+        if reason:
+            return Stand(reason)
+        app = self.at.app
+        if app is None or app.spec.strategy.kind != memory.strategy:
+            return Wait("other", "the process that runs it")
+        step: Step = app.spec.strategy.options.decide(seen)
+        if not isinstance(step, Ask):
+            return step
+        stage = step.question.stage.value
+        return Wait(
+            f"gates {stage}", f"the gates {stage}, or what comes after them, in the process that runs it"
+        )
+
+
+def _stands(view: View, memory: Memory) -> str:
+    """Read off the record why the release stands, if it does."""
+    releases = parse(view.record()).releases
+    return next((one.reason for one in releases if one.id == memory.id), "")
