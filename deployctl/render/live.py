@@ -69,20 +69,25 @@ class Frame:
             self._side("preview", seen.preview, width),
             self._share(width),
             *self._gates(),
-            self._now(),
+            self._now(width),
         ]
         return [_cut(row, width) for row in rows]
 
     def _title(self) -> Row:
         extra = len(self.seen.stable.pods) + len(self.seen.preview.pods) - self.seen.replicas
         more = f", {extra} extra pods" if extra > 0 else ""
-        said = f"  {PHASES[self.seen.phase]}, {words.age(self.age_seconds)}{more}"
+        phase = "being promoted" if self._half_way() else PHASES[self.seen.phase]
+        said = f"  {phase}, {words.age(self.age_seconds)}{more}"
         return [(self.app, "bold"), (said, "")]
+
+    def _half_way(self) -> bool:
+        return self.seen.phase is Phase.PROMOTING and not self.seen.shifted
 
     def _side(self, name: str, side: Side, width: int) -> Row:
         if not side.revision:
             return [(_label(name), "dim"), ("not there yet", "dim")]
-        head = f"{side.revision}  "
+        longest = max(len(self.seen.stable.revision), len(self.seen.preview.revision))
+        head = f"{side.revision.ljust(longest)}  "
         tail = f"  {len(side.ready)} of {max(side.desired, len(side.pods))} ready"
         room = width - LABEL_WIDTH - len(head) - len(tail)
         return [(_label(name), "dim"), (head, ""), *self._pods(side, room), (tail, "")]
@@ -128,13 +133,15 @@ class Frame:
         mark = (f"{self.marks.yes} ", "green") if one.verdict.passed else (f"{self.marks.no} ", "bold red")
         return [(_label(question.stage.value), "dim"), mark, (text, "")]
 
-    def _now(self) -> Row:
+    def _now(self, width: int) -> Row:
+        """Say what goes on; where the row is too short the clock stays."""
         text = words.step(self.step, self.seen)
         if not isinstance(self.step, Wait | Ask):
             return [(_label("now"), "dim"), (text, "")]
         left = words.left(self.step)
         clock = f" ({words.age(left)} left)" if left else f" (for {words.age(self.waited_seconds)})"
-        return [(_label("now"), "dim"), (text + clock, "bold")]
+        room = max(0, width - LABEL_WIDTH - len(clock))
+        return [(_label("now"), "dim"), (text[:room] + clock, "bold")]
 
 
 def _label(text: str) -> str:
