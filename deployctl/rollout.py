@@ -13,19 +13,20 @@ from typing import Any, Protocol
 
 import msgspec
 
-from deployctl.cluster.api import Api, Request, Stale, Unreachable
+from deployctl.cluster.api import Api, NotFound, Request, Stale, Unreachable
 from deployctl.cluster.patches import Writer, forget_copy, oldest_ready_seconds
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import View
-from deployctl.errors import LockLost, TimedOut
+from deployctl.errors import Conflict, LockLost, TimedOut
 from deployctl.gates import Asked
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
-from deployctl.memory import Memory, adopted, annotation, held, load
+from deployctl.memory import Memory, Settings, adopted, annotation, held, load
 from deployctl.observe import Snapshot, Witness, observe, owned_by, replica_set, settled
 from deployctl.others import Others, by
 from deployctl.record import Intent, parse
 from deployctl.spec import Gates
+from deployctl.template import digest
 from strategies.model import (
     Action,
     Admit,
@@ -51,6 +52,7 @@ from strategies.model import (
 Json = dict[str, Any]
 TICK_SECONDS = 1.0  # how often a countdown is told anew; costs no call
 PATIENCE_SECONDS = 0.2
+MOST_RACES = 50  # lost in a row: then it is no race, and who keeps refusing should be told of
 
 
 class Story(Protocol):
@@ -110,10 +112,12 @@ class Rollout:
         self._stages = Stages(self.view.signal.ring)
         self._began = self.clock()
         self._since: dict[str, float] = {}
+        self._unbroken: set[str] = set()
         self._labelled = float("-inf")
         self._reheld = False
         self._timed_out = False
         self._silent_since: float | None = None
+        self._races = 0
         self._others: Others | None = None
         self.writes: dict[str, int] = {}
 
@@ -142,7 +146,16 @@ class Rollout:
         seen = self.observe(look)
         step = self._overruled(seen) or self._ended_by_hand(look) or self.strategy.decide(seen)
         self.story.turn(look, seen, step, self._stages)
+        self._time(step)
         return self._carry_out(look, seen, step)
+
+    def _time(self, step: Step) -> None:
+        """Start the timer of a wait; an unbroken one ends as soon as anything else is decided."""
+        key = step.key if isinstance(step, Wait) else ""
+        self._since = {one: at for one, at in self._since.items() if one == key or one not in self._unbroken}
+        if isinstance(step, Wait):
+            self._since.setdefault(key, self.clock())
+            self._unbroken |= {key} if step.unbroken else set()
 
     def observe(self, look: Snapshot) -> Observed:
         return observe(look, self.memory.stable, self.memory.preview, self._witness())
@@ -222,7 +235,6 @@ class Rollout:
                 self._stages.ask(question, gates, lambda: self._asked(pods))
                 self._sleep(TICK_SECONDS)
             case Wait(key, _, seconds):
-                self._since.setdefault(key, self.clock())
                 if key == "keepOld" and self.orders.until_promoted:
                     return self._arm(look, seen)
                 self._sleep(min(TICK_SECONDS, seconds or TICK_SECONDS))
@@ -247,6 +259,8 @@ class Rollout:
 
     def _act(self, look: Snapshot, seen: Observed, action: Action) -> Result | None:
         """Send one write. A lost race and a silent API change nothing: look again, decide again."""
+        if isinstance(action, Begin):
+            self._as_planned(look.deployment)
         request = self._writer(look).request(action)
         if not self._send(request):
             return None
@@ -258,22 +272,41 @@ class Rollout:
             return Result(action.outcome, why, timed_out=self._timed_out, offers=self._offers(action.outcome))
         return None
 
+    def _as_planned(self, now: Json) -> None:
+        """Begin on the Deployment that was planned on: what somebody wrote since then would be lost in the end."""
+        planned = self.memory.preview if self.memory.phase == Phase.RETURNING.value else self.memory.stable
+        if Settings.of(now) != self.memory.own or digest(now["spec"]["template"]) != planned:
+            raise Conflict(
+                f"Deployment {now['metadata']['name']} was changed{by(now)} since this run looked at it first",
+                advice="nothing was begun; run the command again",
+            )
+
     def _send(self, request: Request) -> bool:
         resource = request.path.rsplit("/", 2)[-2]
         try:
-            if resource != "deployments":
-                self.lock.confirm()
-            answer = self.api.send(request)
-        except Stale:
-            self.view.reread(request)
-            return False
+            answer = self._sent(request, fenced=resource == "deployments")
         except Unreachable as error:
             self._bear(error)
             return False
+        if answer is None:
+            return False
         self._absorb(resource, answer)
-        self._silent_since = None
+        self._silent_since, self._races = None, 0
         self.writes[resource] = self.writes.get(resource, 0) + 1
         return True
+
+    def _sent(self, request: Request, *, fenced: bool) -> Json | None:
+        """Send one write; where it lost a race, or its object is gone, look at that anew instead."""
+        try:
+            if not fenced:
+                self.lock.confirm()
+            return self.api.send(request)
+        except (Stale, NotFound):
+            self._races += 1
+            if self._races > MOST_RACES:
+                raise
+            self.view.reread(request)
+        return None
 
     def _absorb(self, resource: str, answer: Json) -> None:
         self.view.absorb(resource, answer)

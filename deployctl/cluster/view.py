@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from deployctl.cluster.api import Api, Request, Unreachable
+from deployctl.cluster.api import Api, NotFound, Request, Unreachable
 from deployctl.cluster.paths import path
 from deployctl.cluster.watch import Collection, Signal
 from deployctl.errors import DeployctlError
@@ -99,9 +99,17 @@ class View:
         self._all[resource].store.put(one)
 
     def reread(self, request: Request) -> None:
-        """Read anew the object that a request was meant for."""
-        resource = request.path.rsplit("/", 2)[-2]
-        self.absorb(resource, self.api.get(request.path))
+        """Read anew the object that a request was meant for, or forget it where it is gone."""
+        resource, name = request.path.rsplit("/", 2)[-2:]
+        try:
+            self.absorb(resource, self.api.get(request.path))
+        except NotFound:
+            self._forget(resource, name)
+
+    def _forget(self, resource: str, name: str) -> None:
+        store = self._all[resource].store
+        if name in store.objects:
+            store.drop(store.objects[name])
 
     def _objects(self, resource: str) -> Iterable[Json]:
         return self._all[resource].store.objects.values()
