@@ -2,8 +2,9 @@
 
 Every write to the Deployment is one JSON patch that begins with tests: that the generation is the one we
 looked at, so that a change of the spec in between is a lost race, and that our own annotation is the very
-string we read, so that whoever raised the fence meanwhile has the last word. `add` sets or replaces
-(RFC 6902 4.1). Never the replicas, never server-side apply.
+string we read, so that whoever raised the fence meanwhile has the last word; where there is none, that the
+whole object is the one we read. `add` sets or replaces (RFC 6902 4.1). Never the replicas, never server-side
+apply.
 """
 
 from __future__ import annotations
@@ -104,8 +105,7 @@ class Writer:
         """Pause, and write down the user's settings, in one patch on exactly the object that was looked at."""
         wrote = msgspec.structs.replace(self.memory.own, paused=True)
         memory = msgspec.structs.replace(self.memory, wrote=wrote)
-        tests = [_test("/metadata/resourceVersion", self.look.deployment["metadata"]["resourceVersion"])]
-        return self._patch([_add("/spec/paused", value=True), *self._kept(memory)], tests)
+        return self._patch([_add("/spec/paused", value=True), *self._kept(memory)])
 
     def _hold(self, hold: Hold) -> Request:
         replicas = self.look.deployment["spec"].get("replicas", 1)
@@ -177,12 +177,11 @@ class Writer:
         text = msgspec.structs.replace(memory, turn=memory.turn + 1).dump()
         return [*([_add("/metadata/annotations", value={})] if bare else []), _add(KEY, value=text)]
 
-    def _patch(self, ops: Iterable[Json], tests: Iterable[Json] = ()) -> Request:
+    def _patch(self, ops: Iterable[Json]) -> Request:
         meta, ours = self.look.deployment["metadata"], annotation(self.look.deployment)
         guards = [
             _test("/metadata/generation", meta["generation"]),
-            *tests,
-            *([_test(KEY, ours)] if ours else []),
+            _test(KEY, ours) if ours else _test("/metadata/resourceVersion", meta["resourceVersion"]),
         ]
         where = path(meta["namespace"], "deployments", meta["name"])
         return Request("PATCH", where, [*guards, *ops], JSON_PATCH, {"fieldManager": FIELD_MANAGER})
