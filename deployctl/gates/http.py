@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Meta
 
 from deployctl.errors import DeployctlError
+from deployctl.foreign import printable
 from deployctl.gates import Asked
 from strategies.analysis import Answer, Measurement
 
@@ -41,10 +44,16 @@ class Http:
     scheme: Literal["http", "https"] = "http"
     url: Url | None = None
 
+    def __post_init__(self) -> None:
+        try:
+            _ = urlsplit(self.url or "").port
+        except ValueError as error:
+            raise ValueError(f"url: {error}; expected one such as https://wallet.example/ready") from error
+
     def measure(self, asked: Asked) -> Measurement:
         """Ask once, every pod or the one address; the first that does not answer as expected decides."""
         if self.url:
-            return self._judge(self.url, *_fetch(self.url, asked.timeout_seconds))
+            return self._judge(_shown(self.url), *_fetch(self.url, asked.timeout_seconds))
         answers = (self._ask(pod, asked) for pod in asked.pods)
         bad = next((one for one in answers if one.answer is not Answer.PASS), None)
         return bad or self._all(len(asked.pods))
@@ -63,6 +72,9 @@ class Http:
             answer = asked.proxy(name, port, self.scheme, self.path, asked.timeout_seconds)
         except DeployctlError as error:
             return Measurement(Answer.UNKNOWN, f"{name}{self.path}: {error}")
+        refusal = _of_the_api(*answer)
+        if refusal:
+            return Measurement(Answer.UNKNOWN, f"{name}{self.path}: {refusal}")
         return self._judge(f"{name}{self.path}", *answer)
 
     def _judge(self, where: str, status: int, body: bytes) -> Measurement:
@@ -96,6 +108,27 @@ def _fetch(url: str, timeout_seconds: float) -> tuple[int, bytes]:
 
     try:
         answer = httpx.get(url, timeout=timeout_seconds, follow_redirects=False)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         return 0, str(error or type(error).__name__).encode()
     return answer.status_code, answer.content
+
+
+def _of_the_api(status: int, body: bytes) -> str:
+    """Tell why the API server has no answer of the pod: what it says itself is a Status, and no word of the pod's.
+
+    503 with "error trying to reach service" is an error of the way, not a failure of the revision.
+    """
+    if status < 400 or b'"Status"' not in body:
+        return ""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return ""
+    ours = isinstance(said, dict) and (said.get("kind"), said.get("apiVersion")) == ("Status", "v1")
+    return printable(str(said.get("message") or f"HTTP {status}")) if ours else ""
+
+
+def _shown(url: str) -> str:
+    """Give an address without what may be secret in it: user and password, the query."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deployctl.gates import Asked
 from deployctl.spec import Gate
@@ -51,23 +51,31 @@ class Stages:
         every = ((question, one) for question, askings in self.asked.items() for one in askings)
         return tuple(_said(question, one) for question, one in every if one.taken)
 
-    def forget(self, question: Question) -> None:
-        self.asked.pop(question, None)
-
     def stop(self) -> None:
         self._stop.set()
 
     def _run(self, asking: Asking, pods: Callable[[], Asked]) -> None:
+        """Ask to the end. A gate that breaks has said no: its thread tells how, and nothing waits for it for ever."""
+        try:
+            self._measure(asking, pods)
+        finally:
+            if not (asking.verdict or self._stop.is_set()):
+                asking.verdict = Verdict(
+                    passed=False, evidence="it broke; its traceback is on standard error"
+                )
+            self._wake()
+
+    def _measure(self, asking: Asking, pods: Callable[[], Asked]) -> None:
         gate = asking.gate
         analysis = Analysis(gate.count, gate.failure_limit, gate.consecutive_error_limit)
         self._stop.wait(gate.initial_delay_seconds)
-        while not self._stop.is_set():
-            asking.taken.append(gate.ask.options.measure(pods()))
+        while not (asking.verdict or self._stop.is_set()):
+            asked = replace(pods(), timeout_seconds=gate.timeout_seconds)
+            asking.taken.append(gate.ask.options.measure(asked))
             asking.verdict = analysis.fold(asking.taken)
             self._wake()
-            if asking.verdict:
-                return
-            self._stop.wait(gate.interval_seconds)
+            if not asking.verdict:
+                self._stop.wait(gate.interval_seconds)
 
 
 def _said(question: Question, one: Asking) -> str:
