@@ -34,7 +34,9 @@ class Follow:
     told: tuple[object, ...] = ()
 
     def run(self) -> None:
-        """Return when no release is in flight any more."""
+        """Return when no release is in flight any more; at once where none is."""
+        if self.at.memory is None:
+            return
         view = View(self.api, self.at.names, selector_of(self.at.look.deployment)).start()
         stages = Stages(view.signal.ring)
         try:

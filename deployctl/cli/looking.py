@@ -15,6 +15,7 @@ from deployctl.cluster.api import Api
 from deployctl.follow import Follow
 from deployctl.glance import glance, listed
 from deployctl.render import status as render
+from deployctl.render.jsonl import Together
 from deployctl.standing import Status, rows
 from deployctl.standing import status as standing
 
@@ -43,16 +44,17 @@ def every(flags: Flags, *, everywhere: bool) -> None:
 
 def follow(flags: Flags, app: str) -> None:
     """Tell what happens to a release until it is over, then print where it ended."""
-    api = connect(flags)
+    api, heard = connect(flags), story(flags, app)
     at = glance(api, app)
-    if at.memory:
-        heard = story(flags, app)
-        try:
-            with terminated(), closing(heard):
-                Follow(api, at, heard).run()
-        except Interrupted:
-            raise typer.Exit(143) from None
-    status(flags, app)
+    try:
+        with terminated(), closing(heard):
+            Follow(api, at, heard).run()
+    except Interrupted:
+        raise typer.Exit(143) from None
+    if isinstance(heard, Together):
+        heard.ended(plain(_one(flags, api, app)))
+    else:
+        status(flags, app)
 
 
 def plain(one: msgspec.Struct) -> Any:

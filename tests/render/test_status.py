@@ -1,0 +1,170 @@
+"""What `status` and `why` say of a cluster."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import replace
+
+import msgspec
+
+from deployctl.cli.looking import plain
+from deployctl.cluster.view import Names
+from deployctl.glance import Glance, Listed
+from deployctl.observe import Snapshot
+from deployctl.record import Entry, Kept
+from deployctl.render.status import listing, text, why
+from deployctl.standing import Status, rows, status
+from tests.render import objects
+from tests.render.objects import NEW, OLD, at_rest, dark, deployment, in_flight, shifted, waiting
+
+NAMES = Names("igaming", "wallet", "wallet", ("wallet",))
+NOW = dt.datetime(2026, 5, 4, 10, 5, tzinfo=dt.UTC)
+STANDS = "the preview passed its gates and waits for a person to promote it"
+
+
+def entry(**more: object) -> Entry:
+    begun = Entry("4711", "blueGreen", "a", "b", "ann@build-7/4711", objects.BEGUN, {"app": "wallet:2"})
+    return msgspec.structs.replace(begun, **more)
+
+
+def glanced(look: Snapshot, *entries: Entry, lease: dict[str, object] | None = None) -> Status:
+    held = {"spec": lease} if lease else None
+    return status(Glance(NAMES, look, Kept(releases=entries), held, NOW), "kubectl -n igaming")
+
+
+def head(one: Status) -> str:
+    """Leave out the commands, which have tests of their own."""
+    return text(one).partition("\n\nback by hand")[0]
+
+
+def test_a_preview_that_waits_for_a_person() -> None:
+    one = glanced(
+        waiting(), entry(reason=STANDS, gates=["before smoke passed: /healthz: 200 from 2 of 2 pods"])
+    )
+    assert (
+        head(one)
+        == f"""\
+wallet in igaming: blueGreen release 4711, the preview is on trial
+  begun 5m ago by ann@build-7
+  no process runs it; what stands has stood for 4m30s
+  {STANDS}
+
+REVISION   HASH         ROLE      READY   IMAGES     AGE
+5          7f9c4d6b88   preview   2/2     wallet:2   65m
+4          5f94844648   stable    3/3     wallet:1   65m
+
+SERVICE   TRAFFIC           ENDPOINTS
+wallet    100% 5f94844648   3           pinned to 5f94844648
+
+gates
+  before smoke passed: /healthz: 200 from 2 of 2 pods
+
+next
+  deployctl promote wallet
+  deployctl abort wallet"""
+    )
+
+
+def test_why_says_the_same_in_sentences() -> None:
+    one = glanced(waiting(), entry(reason=STANDS))
+    assert (
+        why(one)
+        == f"""\
+wallet is in a blueGreen release begun 5m ago: the preview is on trial.
+No process runs it; what stands has stood for 4m30s.
+T{STANDS[1:]}.
+Preview {NEW} has 2 of 2 pods ready; stable {OLD} has 3 of 3 pods ready; wallet sends 100% {OLD}.
+Next: `deployctl promote wallet` or `deployctl abort wallet`."""
+    )
+
+
+def test_a_live_process_is_named_and_the_hand_is_warned() -> None:
+    now = dt.datetime.now(dt.UTC).isoformat()
+    lease = {"holderIdentity": "ann@build-7/4711", "renewTime": now, "acquireTime": objects.BEGUN}
+    one = glanced(shifted(), entry(), lease=lease)
+    assert "run by ann@build-7/4711 for 5m" in text(one)
+    assert "# first stop ann@build-7/4711" in text(one)
+    assert one.next == ("deployctl status wallet -w", "deployctl abort wallet")
+
+
+def test_a_lease_that_was_not_renewed_is_nobody() -> None:
+    lease = {"holderIdentity": "ann@build-7/4711", "renewTime": "2026-05-04T10:00:00Z"}
+    assert "no process runs it" in text(glanced(shifted(), entry(), lease=lease))
+
+
+def test_a_valve_is_shown_beside_its_service() -> None:
+    assert "wallet    100% 5f94844648   3           only labelled pods serve" in text(glanced(dark()))
+
+
+def test_an_armed_release_counts_down_to_kubernetes_own_finish() -> None:
+    armed = objects.Settings(604, objects.NO_DEADLINE, objects.HELD.strategy, paused=True)
+    memory = in_flight("promoting", wrote=armed)
+    one = glanced(replace(shifted(), deployment=deployment(settings=armed, memory=memory)))
+    assert one.release
+    assert one.release.due == "2026-05-04T10:10:08Z"
+    assert "Kubernetes retires the old side by itself in 5m8s" in text(one)
+    assert one.next[0] == "deployctl finish wallet"
+
+
+def test_at_rest_the_last_release_is_told() -> None:
+    one = glanced(
+        at_rest(), entry(ended="2026-05-04T10:01:00Z", outcome="aborted", reason="gate smoke said no")
+    )
+    assert (
+        text(one)
+        == """\
+wallet in igaming: at rest; last aborted 4m ago by ann@build-7: gate smoke said no
+
+REVISION   HASH         ROLE   READY   IMAGES     AGE
+4          5f94844648   live   3/3     wallet:1   65m
+
+SERVICE   TRAFFIC           ENDPOINTS
+wallet    100% 5f94844648   3
+
+next
+  deployctl rollback wallet"""
+    )
+
+
+def test_a_release_that_was_ended_by_hand_is_not_called_promoted() -> None:
+    assert "was ended by hand, or its end was not written down" in text(glanced(at_rest(), entry()))
+
+
+def test_nobody_behind_a_service_is_said_loudly() -> None:
+    assert "nobody: no ready endpoint" in text(glanced(replace(waiting(), slices=())))
+
+
+def test_a_foreign_write_since_the_beginning_is_named_with_its_fields() -> None:
+    look = waiting()
+    look.deployment["metadata"]["managedFields"].append(
+        {
+            "manager": "kubectl-edit",
+            "operation": "Update",
+            "time": "2026-05-04T10:02:00Z",
+            "fieldsV1": {"f:spec": {"f:strategy": {}, "f:minReadySeconds": {}}},
+        }
+    )
+    assert "kubectl-edit wrote minReadySeconds, strategy at 2026-05-04T10:02:00Z" in text(glanced(look))
+
+
+def test_the_document_says_what_it_is() -> None:
+    whole = plain(glanced(waiting()))
+    assert list(whole)[:4] == ["apiVersion", "kind", "app", "namespace"]
+    assert (whole["apiVersion"], whole["kind"]) == ("deployctl.dev/v1alpha1", "Status")
+    assert json.loads(json.dumps(whole))["release"]["phase"] == "trying"
+
+
+def test_the_list_has_one_line_an_app() -> None:
+    resting = Kept(releases=(entry(ended="2026-05-04T10:01:00Z", outcome="promoted"),))
+    odds = Listed("igaming", "odds", resting, at_rest().deployment, None)
+    held = Listed("igaming", "wallet", Kept(releases=(entry(),)), waiting().deployment, in_flight())
+    gone = Listed("igaming", "zoo", resting, None, None)
+    assert (
+        listing(rows((odds, held, gone), NOW), everywhere=False)
+        == """\
+NAME     STATE           READY   IMAGES     SINCE   BY
+odds     promoted        3/3     wallet:1   4m      ann@build-7
+wallet   trying          3/3     wallet:2   5m      ann@build-7
+zoo      no Deployment   0/0     -          4m      ann@build-7"""
+    )
