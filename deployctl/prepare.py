@@ -11,7 +11,7 @@ from typing import Any
 from deployctl.cluster.api import JSON_PATCH, Api, ApiError, Denied, NotFound, Request
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names
-from deployctl.errors import Conflict, DeployctlError, Refused, UsageError
+from deployctl.errors import Conflict, DeployctlError, Forbidden, Refused, UsageError
 from deployctl.memory import ANNOTATION, HASH, HELD_SECONDS, LABEL, Memory, Settings, recalled
 from deployctl.observe import live, owned_by, replica_set, settled
 from deployctl.spec import App
@@ -64,7 +64,7 @@ class Prepared(Found):
 
 def names_of(app: App, namespace: str) -> Names:
     workload = app.spec.workload
-    return Names(app.namespace or namespace, app.name, workload.deployment, workload.services)
+    return Names(namespace, app.name, workload.deployment, workload.services)
 
 
 def find(api: Api, names: Names) -> Found:
@@ -123,12 +123,23 @@ def _right_cluster(api: Api, app: App) -> None:
     wanted = app.metadata.cluster
     if wanted is None:
         return
-    uid = api.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]
+    uid = _uid(api)
     if uid != wanted:
         raise UsageError(
             f"this is cluster {uid} (context {api.context}), and metadata.cluster says {wanted}",
             advice="choose the right cluster with --context",
         )
+
+
+def _uid(api: Api) -> str:
+    """Name the cluster by the UID of its namespace kube-system, which no two clusters share."""
+    try:
+        return str(api.get("/api/v1/namespaces/kube-system")["metadata"]["uid"])
+    except Denied as error:
+        raise Forbidden(
+            f"metadata.cluster cannot be checked: not allowed to get namespaces kube-system: {error}",
+            advice="manifests/rbac/role.yaml has the ClusterRole for it; or leave metadata.cluster out",
+        ) from error
 
 
 def found(api: Api, names: Names, resource: str, name: str) -> Json:
@@ -233,16 +244,23 @@ def _startable(ready: Prepared) -> None:
     now = Settings.of(deployment)
     if now.strategy.get("type") == "Recreate":
         raise UsageError(
-            f"Deployment {name} has strategy Recreate, which stops everything first; expected RollingUpdate"
+            f"Deployment {name} has strategy Recreate, which stops everything first; expected RollingUpdate",
+            advice=f"""kubectl patch deployment/{name} -p '{{"spec":{{"strategy":{{"type":"RollingUpdate"}}}}}}'""",
         )
     if not deployment["spec"].get("replicas", 1):
         raise UsageError(
             f"Deployment {name} has 0 replicas: there is nothing to gate", advice="kubectl apply will do"
         )
-    if now.paused or now.min_ready_seconds >= HELD_SECONDS:
+    if now.paused:
         raise Conflict(
-            f"Deployment {name} is paused, and not by deployctl",
+            f"Deployment {name} is paused, and not by deployctl{_by(deployment, 'paused')}",
             advice=f"kubectl rollout resume deployment/{name}",
+        )
+    if now.min_ready_seconds >= HELD_SECONDS:
+        raise Conflict(
+            f"Deployment {name} is held: its minReadySeconds is {now.min_ready_seconds}, and no release of ours"
+            f" is in flight{_by(deployment, 'minReadySeconds')}",
+            advice="apply its manifest again, or set minReadySeconds back",
         )
     if _rolling(deployment, ready.replica_sets):
         raise Conflict(
@@ -255,6 +273,12 @@ def _rolling(deployment: Json, sets: tuple[Json, ...]) -> bool:
     status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
     several = sum(bool(one["spec"].get("replicas")) for one in sets) > 1
     return several or not settled(deployment) or status.get("updatedReplicas", 0) < wanted
+
+
+def _by(thing: Json, field_: str) -> str:
+    """Name who wrote a field, where that is known."""
+    writer = last_writer(thing, (field_,))
+    return f" (by {writer})" if writer else ""
 
 
 def last_writer(thing: Json, fields: Iterable[str] = ()) -> str:
@@ -278,15 +302,22 @@ def _selected(api: Api, ready: Prepared) -> None:
     labels = ready.deployment["spec"]["template"]["metadata"]["labels"]
     for one in ready.services:
         name, selector = one["metadata"]["name"], one["spec"].get("selector") or {}
-        if HASH in selector or LABEL in selector:
+        pin = next((key for key in (HASH, LABEL) if key in selector), "")
+        if pin:
             raise Conflict(
-                f"Service {name} is pinned: its selector holds {HASH if HASH in selector else LABEL}"
+                f"Service {name} is pinned: its selector holds {pin}{_by(one, 'selector')}",
+                advice=f"kubectl patch service/{name} -p '{json.dumps({'spec': {'selector': {pin: None}}})}'",
             )
         if not selector or not _matches(selector, labels):
             raise UsageError(
-                f"Service {name} selects {selector or 'nothing'}, which no pod of {ready.names.deployment} has"
+                f"Service {name} selects {_written(selector)}, which no pod of {ready.names.deployment} has",
+                advice="mend its selector, or take it out of spec.workload.services",
             )
     _all_listed(api, ready, labels)
+
+
+def _written(selector: Json) -> str:
+    return ",".join(f"{key}={value}" for key, value in selector.items()) or "nothing"
 
 
 def _all_listed(api: Api, ready: Prepared, labels: Json) -> None:

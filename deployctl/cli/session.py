@@ -43,7 +43,12 @@ class Interrupted(BaseException):
 
 
 def connect(flags: Flags, namespace: str | None = None) -> Api:
-    """Reach the cluster that the flags mean; a file's own namespace gives way to --namespace."""
+    """Reach the cluster that the flags mean, in the namespace that they or else the file name."""
+    if flags.namespace and namespace and flags.namespace != namespace:
+        raise UsageError(
+            f"metadata.namespace is {namespace}, which is not --namespace {flags.namespace}",
+            advice=f"pass --namespace {namespace}, or leave one of the two out",
+        )
     timeout = span("--request-timeout", flags.request_timeout)
     where = flags.namespace or namespace
     return Api(Target(flags.kubeconfig, flags.context, where, flags.as_, timeout))

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,8 @@ def cluster() -> Iterator[Cluster]:
         _bed("down")
 
 
-@pytest.fixture
-def namespace(cluster: Cluster) -> Iterator[str]:
-    """A new namespace in which pods can start at once; its removal is not waited for."""
+@contextmanager
+def _fresh(cluster: Cluster) -> Iterator[str]:
     name = f"deployctl-test-{secrets.token_hex(4)}"
     cluster.kubectl("create", "namespace", name)
     made = ("serviceaccount/default", "configmap/kube-root-ca.crt")
@@ -53,6 +53,20 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     )
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A new namespace in which pods can start at once; its removal is not waited for."""
+    with _fresh(cluster) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def shared_namespace(cluster: Cluster) -> Iterator[str]:
+    """One namespace for all tests of a module that leave it as they found it."""
+    with _fresh(cluster) as name:
+        yield name
 
 
 @pytest.fixture
