@@ -243,7 +243,7 @@ def _told(taken: tuple[Planned, ...]) -> Iterator[PlannedStep]:
         alike = tuple(group)
         span = _sum(alike)
         yield PlannedStep(
-            does=does.replace("{n}", str(len(alike))),
+            does=does.replace("{n}", words.counted(len(alike))),
             writes=dict(Counter(one.writes for one in alike if one.writes)),
             expected_seconds=span.expected_seconds,
             worst_seconds=span.worst_seconds,
@@ -349,14 +349,19 @@ def _changes(found: Prepared) -> Iterator[Change]:
 
 
 def _shown(path: str, value: Any) -> str:
-    """Write a value; one whose name says that it is a secret is not shown."""
+    """Write a value as JSON; one whose name says that it is a secret is not shown."""
     if value is None:
         return ""
-    named = json.dumps(value) if isinstance(value, dict) else ""
-    hidden = SECRET.search(path) or (SECRET.search(str(value.get("name", ""))) if named else None)
-    if hidden and ".env[" in path and "valueFrom" not in path + named:
-        return "(hidden)"
-    return json.dumps(value, ensure_ascii=False)
+    return "(hidden)" if _private(path, value) else json.dumps(value, ensure_ascii=False)
+
+
+def _private(path: str, value: Any) -> bool:
+    """Say whether a literal may be a secret: a variable by its name, arguments by any word in them."""
+    if ".args" in path or ".command" in path:
+        return bool(SECRET.search(json.dumps(value)))
+    literal = path.endswith(".value") or (isinstance(value, dict) and "value" in value)
+    name = value.get("name", "") if isinstance(value, dict) else path
+    return literal and ".env[" in path and bool(SECRET.search(name))
 
 
 def unlike(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from deployctl.planning import Change, Plan, PlannedStep, Safety, Span
 from deployctl.render.status import COLUMN_GAP
-from deployctl.render.words import who
+from deployctl.render.words import counted, who
 from strategies.quantities import duration
 
 MOST_STEPS = 48  # of a longer plan the middle is left out; -o json has all of it
@@ -30,8 +30,8 @@ def text(one: Plan, paint: Paint = uncolored) -> str:
 
 
 def _lines(one: Plan, paint: Paint) -> Iterator[str]:
-    pods = f"{one.replicas} pod{'s' * (one.replicas != 1)}"
-    title = f"plan of {one.app} in {one.namespace} (context {one.context}): {one.strategy}, {pods}"
+    where = f"{one.namespace} (context {one.context})"
+    title = f"plan of {one.app} in {where}: {one.strategy}, {counted(one.replicas)}"
     yield paint(BOLD, title)
     if not one.changes and not one.in_flight:
         yield "  nothing to do: this template is live"

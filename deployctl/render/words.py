@@ -59,7 +59,7 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
         case Clean(pod):
             return f"clean {pod}: nothing of ours stays on it"
         case Finish():
-            return f"retire the old side: {len(seen.stable.pods)} pods"
+            return f"retire the old side: {counted(len(seen.stable.pods))}"
         case Arm(seconds):
             return f"arm the finish: Kubernetes retires the old side at a pod age of {duration(seconds)}"
         case Turn(reason):
@@ -148,7 +148,7 @@ def step(now: Step, seen: Observed) -> str:
     """Say what the release does or waits for now."""
     match now:
         case Ask(question, pods):
-            return f"asking the gates {question.stage.value}, of {len(pods)} pods"
+            return f"asking the gates {question.stage.value}, of {counted(len(pods))}"
         case Wait(unbroken=True):
             return f"waiting for the preview: {len(seen.preview.ready)} of {seen.preview.desired} pods ready"
         case Wait(_, reason):
@@ -211,7 +211,7 @@ def ended(outcome: Outcome, app: str, revision: str, reason: str) -> str:
 
 
 def planned(step: Step) -> str:  # noqa: C901, PLR0912 - one line a step
-    """Say what a step of a plan does; {n} stands for how many alike follow each other."""
+    """Say what a step of a plan does; {n} stands for as many pods as alike steps follow each other."""
     match step:
         case Begin():
             return "pause the Deployment and write down its settings"
@@ -226,13 +226,13 @@ def planned(step: Step) -> str:  # noqa: C901, PLR0912 - one line a step
         case Valve(service, on):
             return f"let {'only labelled pods' if on else 'every pod'} serve behind {service}"
         case Admit(pod):
-            return "let {n} preview pods in" if pod.startswith("preview") else "label {n} pods that serve"
+            return "let {n} of the preview in" if pod.startswith("preview") else "label {n}, serving now"
         case Detach():
-            return "detach {n} old pods: no new traffic, next to go"
+            return "detach {n} of the old side: no new traffic, next to go"
         case Clean():
-            return "clean {n} pods: nothing of ours stays on them"
+            return "clean {n}: nothing of ours stays"
         case Ask(question, pods):
-            return f"ask the gates {question.stage.value}, of {len(pods)} pods"
+            return f"ask the gates {question.stage.value}, of {counted(len(pods))}"
         case Wait(key, _, _, unbroken):
             return f"wait for {key}" if unbroken else f"wait for {_known(key)}"
         case Finish():
@@ -252,6 +252,10 @@ def _known(key: str) -> str:
     if key.startswith("bake"):
         return f"{key.partition(' ')[2]} preview pods to bake"
     return {"keepOld": "keepOld to pass", "promoteAfter": "promoteAfter to pass"}.get(key, f"the {key}")
+
+
+def counted(pods: int) -> str:
+    return f"{pods} pod{'s' * (pods != 1)}"
 
 
 def who(holder: str) -> str:
