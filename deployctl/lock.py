@@ -69,11 +69,15 @@ class Lock:
     def release(self) -> None:
         """Give the Lease back; whoever took it meanwhile keeps it, and without an answer it ends by itself."""
         self._stop.set()
-        try:
-            lease = self.look()
-            if lease and holder_of(lease) == self.holder:
-                self._put(lease, "")
-        except DeployctlError:
+        for _ in range(TRIES):
+            try:
+                lease = self.look()
+                if lease and holder_of(lease) == self.holder:
+                    self._put(lease, "")
+            except Stale:  # our own last renewal came between
+                continue
+            except DeployctlError:
+                return
             return
 
     def confirm(self) -> None:

@@ -35,7 +35,15 @@ TRIES = 8
 
 def holder() -> str:
     """Name this process: who, where, and which."""
-    return f"{getpass.getuser()}@{socket.gethostname()}/{os.getpid()}"
+    return f"{_user()}@{socket.gethostname()}/{os.getpid()}"
+
+
+def _user() -> str:
+    """Name the user; a container may run as a number that nobody has given a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
             f"no release of {there.names.app} is in flight", advice=f"deployctl status {there.names.app}"
         )
     stable = template_of(there.replica_sets, memory.stable)
-    preview = _preview(there.replica_sets, memory, there.deployment, template)
+    preview = _preview(there, memory, template, back=app is None)
     gates = app.spec.gates if app else Gates()
     plan = Plan(there.names, there.deployment, _strategy(memory, app), gates, memory, stable, preview)
     return replace(plan, taken_over=True)
@@ -123,12 +131,18 @@ def _memory(names: Names, deployment: Json, phase: Phase, stable: Json, preview:
     )
 
 
-def _preview(sets: tuple[Json, ...], memory: Memory, deployment: Json, template: Json | None) -> Json:
-    """Find the template on trial: the record's, the Deployment's or a ReplicaSet's, whichever has the digest."""
-    for one in (template, deployment["spec"]["template"]):
+def _preview(there: Found, memory: Memory, template: Json | None, *, back: bool) -> Json:
+    """Find the template on trial: the record's, the Deployment's or a ReplicaSet's, whichever has the digest.
+
+    The way `back` writes it nowhere: there the live one will do where it is gone.
+    """
+    live = there.deployment["spec"]["template"]
+    for one in (template, live):
         if one and digest(one) == memory.preview:
             return bare(one)
-    return template_of(sets, memory.preview)
+    if back and replica_set(there.replica_sets, memory.preview) is None:
+        return bare(live)
+    return template_of(there.replica_sets, memory.preview)
 
 
 def back_at_rest(there: Found, target: Json, why: str) -> Plan:
@@ -182,7 +196,8 @@ class Run:
     def _recorded(self, lock: Lock) -> Result:
         record = Record(self.api, self.plan.names.namespace, self.plan.names.app)
         entry = self._entry()
-        self._write_down(lambda: record.begin(entry, self.plan.spec, self.plan.preview))
+        back = self.force or self.plan.memory.phase == Phase.RETURNING.value
+        self._write_down(lambda: record.begin(entry, self.plan.spec, self.plan.preview), needed=not back)
         view = View(self.api, self.plan.names, selector_of(self.plan.deployment)).start()
         try:
             result = self._released(view, lock)
@@ -191,17 +206,17 @@ class Run:
         entry = msgspec.structs.replace(entry, gates=list(self.said), reason=result.reason)
         if result.outcome and not result.armed:
             done = msgspec.structs.replace(entry, ended=now(), outcome=result.outcome.value)
-            self._write_down(lambda: record.end(done))
+            self._write_down(lambda: record.end(done), needed=False)
         else:
-            self._write_down(lambda: record.note(entry))
+            self._write_down(lambda: record.note(entry), needed=False)
         return result
 
-    def _write_down(self, write: Callable[[], Json]) -> None:
-        """Write the record; the way back needs none, so there a broken one is only told."""
+    def _write_down(self, write: Callable[[], Json], *, needed: bool) -> None:
+        """Write the record. The way back needs none, and what is done is done: there a broken one is only told."""
         try:
             write()
         except DeployctlError as error:
-            if self.plan.memory.phase != Phase.RETURNING.value and not self.force:
+            if needed:
                 raise
             self.story.note(f"the record could not be written: {error}")
 
@@ -244,7 +259,10 @@ class Run:
         """Raise the fence, and with force turn round, in one write: whoever wrote before can write no more."""
         for _ in range(TRIES):
             look = view.look()
-            held = look.memory or self.plan.memory
+            held = look.memory
+            if held is None or held.id != self.plan.memory.id:
+                app = self.plan.names.app
+                raise Conflict(f"the release of {app} ended meanwhile", advice=f"deployctl status {app}")
             memory = self._raised(held)
             request = Writer(look, held, self.plan.stable, self.plan.preview).remember(memory)
             try:
