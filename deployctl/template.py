@@ -18,18 +18,19 @@ RESTARTED = "kubectl.kubernetes.io/restartedAt"
 def digest(template: Json) -> str:
     """Name a template: equal templates of a Deployment and its ReplicaSets have one digest.
 
-    The label pod-template-hash is the ReplicaSet's own addition and does not count.
+    The label pod-template-hash is the ReplicaSet's own addition and does not count, nor does the
+    `creationTimestamp: null` that API servers wrote until 1.33.
     """
-    bare = copy.deepcopy(template)
-    labels = bare.get("metadata", {}).get("labels", {})
-    labels.pop(HASH, None)
-    return hashlib.sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+    text = json.dumps(bare(template), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def bare(template: Json) -> Json:
     """Give a ReplicaSet's template as its Deployment's: without the hash."""
     plain = copy.deepcopy(template)
-    plain.get("metadata", {}).get("labels", {}).pop(HASH, None)
+    meta = plain.get("metadata") or {}
+    (meta.get("labels") or {}).pop(HASH, None)
+    meta.pop("creationTimestamp", None)
     return plain
 
 
