@@ -2,115 +2,30 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
-from statistics import median
 from typing import Any
 
 import msgspec
 
+from deployctl.difference import changes
 from deployctl.errors import DeployctlError
-from deployctl.memory import Settings
-from deployctl.observe import live, ready
+from deployctl.pace import pace_of, world_of
 from deployctl.prepare import Prepared
+from deployctl.published import InFlight, Plan, PlannedStep, Problem, Safety, Span
 from deployctl.render import words
-from deployctl.spec import App, Gate
-from deployctl.standing import Shown
-from deployctl.template import digest, lingers
-from strategies.model import Admit, Ask, Finish, Pin, Stage, Stand, Strategy, Turn, Wait, Wish
-from strategies.quantities import Amount
-from strategies.simulator import Settings as Room
+from deployctl.spec import App
+from deployctl.template import digest
+from strategies.model import Admit, Ask, Finish, Pin, Stand, Strategy, Turn, Wait, Wish
 from strategies.simulator import World
-from strategies.steps import SPREAD_SECONDS
 from strategies.walk import Pace, Planned, after, walk
 
 Json = dict[str, Any]
-READY_SECONDS = 10.0  # where no live pod tells how long one takes
 HELD_BY = ("minReadySeconds", "strategy", "paused")
-SECRET = re.compile(r"passw|secret|token|credential|api_?key|private", re.IGNORECASE)
-
-
-class Change(Shown, frozen=True):
-    """One path of the pod template: `old` and `new` as JSON, empty where there is nothing."""
-
-    path: str
-    old: str = ""
-    new: str = ""
-    note: str = ""
-
-
-class PlannedStep(Shown, frozen=True):
-    """One step in words, or several alike; seconds from its beginning to its end."""
-
-    does: str
-    writes: dict[str, int]
-    expected_seconds: float
-    worst_seconds: float
-    extra_pods: int
-
-
-class Span(Shown, frozen=True):
-    expected_seconds: float
-    worst_seconds: float
-
-
-class Safety(Shown, frozen=True):
-    """How long a bad revision can go unnoticed, and how long the way back takes, before and after it has traffic."""
-
-    detect_before: Span
-    detect_after: Span
-    back_before: Span
-    back_after: Span
-
-
-class Problem(Shown, frozen=True):
-    """What would stop the release now, with the exit code it would end with."""
-
-    message: str
-    advice: str
-    exit_code: int
-
-    @classmethod
-    def of(cls, error: DeployctlError) -> Problem:
-        return cls(str(error), error.advice, error.exit_code)
-
-
-class InFlight(Shown, frozen=True):
-    id: str
-    phase: str
-    by: str
-    begun: str
-    same_template: bool
-
-
-class Plan(Shown, frozen=True):
-    """Everything that `plan` says."""
-
-    app: str
-    namespace: str
-    context: str
-    strategy: str
-    replicas: int
-    changes: tuple[Change, ...]
-    not_released: tuple[str, ...]
-    steps: tuple[PlannedStep, ...] = ()
-    total: Span = Span(0.0, 0.0)
-    waits_for_a_person: bool = False
-    peak_extra_pods: int = 0
-    writes: dict[str, int] = msgspec.field(default_factory=dict)
-    safety: Safety | None = None
-    ends_hold: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    in_flight: InFlight | None = None
-    api_version: str = "deployctl.dev/v1alpha1"
-    kind: str = "Plan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +47,7 @@ def plan(found: Prepared, app: App, around: Around) -> Plan:
         context=around.context,
         strategy=app.spec.strategy.kind,
         replicas=found.deployment["spec"].get("replicas", 1),
-        changes=tuple(_changes(found)),
+        changes=tuple(changes(found)),
         not_released=tuple(_not_released(found)),
         ends_hold=tuple(_ends_hold(found, around.autoscalers)),
         warnings=found.warnings,
@@ -173,63 +88,6 @@ def _until_promoted(taken: tuple[Planned, ...]) -> tuple[Planned, ...]:
     """Stop where the rest is left to Kubernetes."""
     kept = next((at for at, one in enumerate(taken) if getattr(one.step, "key", "") == "keepOld"), len(taken))
     return taken[:kept]
-
-
-def world_of(found: Prepared) -> World:
-    """Give the Deployment as arithmetic."""
-    own, replicas = Settings.of(found.deployment), found.deployment["spec"].get("replicas", 1)
-    rolling = own.strategy.get("rollingUpdate") or {}
-    unavailable, surge = (
-        Amount.parse(str(rolling.get(key, "25%"))) for key in ("maxUnavailable", "maxSurge")
-    )
-    users = Room(unavailable=unavailable, surge=surge)
-    calm = lingers(found.stable, SPREAD_SECONDS)
-    return World.at_rest(replicas, found.names.services, users, lingers=calm)
-
-
-def pace_of(found: Prepared, app: App, pods: Iterable[Json]) -> Pace:
-    """Tell how long things take: pods as long as the live ones took, gates as long as they may."""
-    taken = [span for pod in pods if (span := _coming_seconds(pod)) is not None]
-    spec, replicas = found.deployment["spec"], found.deployment["spec"].get("replicas", 1)
-    gates = {stage: getattr(app.spec.gates, stage.value) for stage in Stage}
-    return Pace(
-        ready_seconds=float(median(taken)) if taken else READY_SECONDS,
-        deadline_seconds=float(spec.get("progressDeadlineSeconds", 600)),
-        gates={stage: _stage_seconds(each, replicas) for stage, each in gates.items() if each},
-    )
-
-
-def _coming_seconds(pod: Json) -> float | None:
-    """Measure from a live pod's creation to its readiness."""
-    if not (live(pod) and ready(pod)):
-        return None
-    conditions = pod["status"]["conditions"]
-    came = next(one["lastTransitionTime"] for one in conditions if one["type"] == "Ready")
-    born = pod["metadata"]["creationTimestamp"]
-    return (dt.datetime.fromisoformat(came) - dt.datetime.fromisoformat(born)).total_seconds()
-
-
-def _stage_seconds(gates: tuple[Gate, ...], pods: int) -> tuple[float, float]:
-    """Tell how long a stage takes, expected and at worst: its gates are asked side by side."""
-    spans = [gate_seconds(one, pods) for one in gates]
-    return max(one for one, _ in spans), max(worst for _, worst in spans)
-
-
-def gate_seconds(gate: Gate, pods: int) -> tuple[float, float]:
-    """Tell how long a gate takes to a verdict, expected and at worst.
-
-    A count of 3 every 1s is 2s. At worst each answer comes after as many silences as are tolerated, 4 by default,
-    and each measurement takes its whole timeout of 5s: 15 measurements, 14 intervals, 89s. A gate that asks pod
-    after pod takes that for each.
-    """
-    expected = gate.initial_delay_seconds + (gate.count - 1) * gate.interval_seconds
-    most = gate.count * (gate.consecutive_error_limit + 1)
-    once = gate.timeout_seconds * (pods if _asks_pods(gate) else 1)
-    return expected, gate.initial_delay_seconds + most * once + (most - 1) * gate.interval_seconds
-
-
-def _asks_pods(gate: Gate) -> bool:
-    return gate.ask.kind == "http" and not getattr(gate.ask.options, "url", None)
 
 
 def _sum(steps: Iterable[Planned]) -> Span:
@@ -337,48 +195,3 @@ def _last_applied(thing: Json) -> Json:
     )
     stated: Json = json.loads(text).get("spec") or {} if text else {}
     return stated
-
-
-def _changes(found: Prepared) -> Iterator[Change]:
-    ours = {f"spec.containers[{name}].lifecycle" for name in found.added_pre_stop}
-    for path, old, new in unlike(found.stable, found.preview):
-        note = (
-            "added so that a pod told to go outlives its endpoint" if any(map(path.startswith, ours)) else ""
-        )
-        yield Change(path, _shown(path, old), _shown(path, new), note)
-
-
-def _shown(path: str, value: Any) -> str:
-    """Write a value as JSON; one whose name says that it is a secret is not shown."""
-    if value is None:
-        return ""
-    return "(hidden)" if _private(path, value) else json.dumps(value, ensure_ascii=False)
-
-
-def _private(path: str, value: Any) -> bool:
-    """Say whether a literal may be a secret: a variable by its name, arguments by any word in them."""
-    if ".args" in path or ".command" in path:
-        return bool(SECRET.search(json.dumps(value)))
-    literal = path.endswith(".value") or (isinstance(value, dict) and "value" in value)
-    name = value.get("name", "") if isinstance(value, dict) else path
-    return literal and ".env[" in path and bool(SECRET.search(name))
-
-
-def unlike(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """List where two templates differ: path, old value, new value; items of a list go by their name."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys((*old, *new)):
-            yield from unlike(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
-    elif _named(old) and _named(new):
-        before, now = ({one["name"]: one for one in each} for each in (old, new))
-        for name in dict.fromkeys((*before, *now)):
-            yield from unlike(before.get(name), now.get(name), f"{path}[{name}]")
-    elif old != new:
-        yield path, old, new
-
-
-def _named(items: Any) -> bool:
-    """Say whether every item of a list has a name of its own."""
-    if not isinstance(items, list) or not all(isinstance(one, dict) and "name" in one for one in items):
-        return False
-    return len({one["name"] for one in items}) == len(items)

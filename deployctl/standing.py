@@ -6,8 +6,6 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any, Literal
 
-import msgspec
-
 from deployctl.by_hand import ByHand
 from deployctl.glance import Glance, Listed
 from deployctl.lock import fresh, holder_of
@@ -24,6 +22,7 @@ from deployctl.observe import (
     revision,
     stuck,
 )
+from deployctl.published import Foreign, Last, Release, Revision, Row, Status, Statuses, Traffic
 from deployctl.record import Entry, Kept
 from deployctl.render import words
 from deployctl.template import digest, images
@@ -31,115 +30,6 @@ from strategies.model import Ask, Observed, Phase, Stage, Stand, Step
 
 Json = dict[str, Any]
 WRITTEN = ("template", "minReadySeconds", "progressDeadlineSeconds", "strategy", "paused", "replicas")
-
-
-class Shown(msgspec.Struct, frozen=True, rename="camel"):
-    """Fields are written in camelCase."""
-
-
-class Revision(Shown, frozen=True):
-    """One ReplicaSet with pods, or of the release. `number` is kubectl's, `created` the time it first came."""
-
-    role: Literal["live", "stable", "preview", "other"]
-    number: int
-    hash: str
-    images: dict[str, str]
-    ready: int
-    pods: int
-    desired: int
-    created: str
-    trouble: str = ""
-
-
-class Traffic(Shown, frozen=True):
-    """Ready endpoints of a Service by pod-template-hash; `pin` and `valve` are what is ours in its selector."""
-
-    service: str
-    endpoints: dict[str, int]
-    pin: str = ""
-    valve: bool = False
-
-
-class Release(Shown, frozen=True):
-    """A release in flight. `moved` is when it last wrote; `holder` the process that lives, if any."""
-
-    id: str
-    strategy: str
-    phase: str
-    stable: str
-    preview: str
-    by: str
-    begun: str
-    moved: str
-    holder: str = ""
-    holder_since: str = ""
-    waits_for: str = ""
-    wish: str = ""
-    why: str = ""
-    due: str = ""  # armed: when Kubernetes itself retires the old side
-    gates: tuple[str, ...] = ()
-    trouble: str = ""
-
-
-class Last(Shown, frozen=True):
-    """The newest release of the record; `outcome` is empty where nobody wrote down how it ended."""
-
-    id: str
-    started: str
-    ended: str
-    outcome: str
-    reason: str
-    by: str
-    images: dict[str, str]
-    gates: tuple[str, ...] = ()
-
-
-class Foreign(Shown, frozen=True):
-    """Somebody else's write to the Deployment since the release began."""
-
-    manager: str
-    at: str
-    fields: tuple[str, ...]
-
-
-class Status(Shown, frozen=True):
-    """Everything that `status APP` knows."""
-
-    app: str
-    namespace: str
-    deployment: str
-    services: tuple[str, ...]
-    replicas: int
-    revisions: tuple[Revision, ...]
-    traffic: tuple[Traffic, ...]
-    now: str
-    release: Release | None = None
-    last: Last | None = None
-    foreign: tuple[Foreign, ...] = ()
-    next: tuple[str, ...] = ()
-    by_hand: tuple[str, ...] = ()
-    api_version: str = "deployctl.dev/v1alpha1"
-    kind: str = "Status"
-
-
-class Row(Shown, frozen=True):
-    """One app of a list."""
-
-    app: str
-    namespace: str
-    state: str
-    ready: int
-    desired: int
-    images: dict[str, str]
-    since: str
-    by: str
-
-
-class Statuses(Shown, frozen=True):
-    items: tuple[Row, ...]
-    now: str
-    api_version: str = "deployctl.dev/v1alpha1"
-    kind: str = "StatusList"
 
 
 def status(at: Glance, kubectl: str = "kubectl") -> Status:

@@ -14,9 +14,10 @@ from deployctl.cli.session import Interrupted, connect, show, story, terminated
 from deployctl.cluster.api import Api
 from deployctl.follow import Follow
 from deployctl.glance import glance, listed
+from deployctl.published import Status
 from deployctl.render import status as render
 from deployctl.render.jsonl import Together
-from deployctl.standing import Status, rows
+from deployctl.standing import rows
 from deployctl.standing import status as standing
 
 

@@ -14,9 +14,10 @@ from deployctl.cluster import access
 from deployctl.cluster.api import Api, Denied, Json, NotFound
 from deployctl.cluster.paths import path
 from deployctl.errors import DeployctlError
-from deployctl.planning import Around, Plan
+from deployctl.planning import Around
 from deployctl.planning import plan as planned
 from deployctl.prepare import Prepared, Wanted, prepare, refuse, selector_of, supported
+from deployctl.published import Plan
 from deployctl.render import plan as render
 from deployctl.render.terminal import colors
 

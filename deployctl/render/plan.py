@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from deployctl.planning import Change, Plan, PlannedStep, Safety, Span
+from deployctl.published import Change, Plan, PlannedStep, Safety, Span
 from deployctl.render.status import COLUMN_GAP
 from deployctl.render.words import counted, who
 from strategies.quantities import duration

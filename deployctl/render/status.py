@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
+from deployctl.published import Release, Revision, Status, Statuses, Traffic
 from deployctl.render import words
 from deployctl.render.words import age
-from deployctl.standing import Release, Revision, Status, Statuses, Traffic
 
 COLUMN_GAP = "   "
 

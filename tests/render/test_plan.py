@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from deployctl.cluster.view import Names
+from deployctl.difference import unlike
 from deployctl.errors import Refused
-from deployctl.planning import Around, Plan, gate_seconds, plan, unlike
+from deployctl.pace import gate_seconds
+from deployctl.planning import Around, plan
 from deployctl.prepare import Prepared
+from deployctl.published import Plan
 from deployctl.render.plan import colored, text
 from deployctl.spec import App, from_canonical
 from tests.render import objects

@@ -12,9 +12,10 @@ from deployctl.cli.looking import plain
 from deployctl.cluster.view import Names
 from deployctl.glance import Glance, Listed
 from deployctl.observe import Snapshot
+from deployctl.published import Status
 from deployctl.record import Entry, Kept
 from deployctl.render.status import listing, text, why
-from deployctl.standing import Status, rows, status
+from deployctl.standing import rows, status
 from tests.render import objects
 from tests.render.objects import NEW, OLD, at_rest, dark, deployment, in_flight, shifted, waiting
 
