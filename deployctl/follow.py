@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployctl.cluster.api import Api
@@ -16,6 +18,7 @@ from deployctl.render import words
 from deployctl.rollout import TICK_SECONDS, Story
 from strategies.model import Ask, Observed, Phase, Stage, Stand, Step, Wait
 
+WRITTEN_SECONDS = 3.0
 PHASES = {
     Phase.TRYING: "the preview is on trial",
     Phase.PROMOTING: "the preview is being promoted",
@@ -31,6 +34,7 @@ class Follow:
     api: Api
     at: Glance
     story: Story
+    clock: Callable[[], float] = time.monotonic
     told: tuple[object, ...] = ()
 
     def run(self) -> None:
@@ -43,8 +47,18 @@ class Follow:
             while memory := (look := view.look()).memory:
                 self._turn(view, look, memory, stages)
                 view.signal.wait(TICK_SECONDS)
+            self._until_written(view)
         finally:
             view.stop()
+
+    def _until_written(self, view: View) -> None:
+        """Give the other process the time to write down how it ended."""
+        deadline = self.clock() + WRITTEN_SECONDS
+        begun = self.at.memory.id if self.at.memory else ""
+        while self.clock() < deadline and any(
+            one.id == begun and not one.ended for one in parse(view.record()).releases
+        ):
+            view.signal.wait(0.2)
 
     def _turn(self, view: View, look: Snapshot, memory: Memory, stages: Stages) -> None:
         gates = self.at.app.spec.gates if self.at.app else None
@@ -54,9 +68,9 @@ class Follow:
         self.story.turn(look, seen, self._step(seen, memory, _stands(view, memory)), stages)
 
     def _tell(self, seen: Observed) -> None:
-        """Tell a change that matters: how far it is, how many pods are meant to be, who gets the traffic."""
+        """Tell a change that matters: how far it is, how many pods are meant to be, whom the Services select."""
         sizes = seen.stable.desired, seen.preview.desired
-        now = (seen.phase, sizes, seen.paused, words.traffic(seen), seen.template)
+        now = (seen.phase, sizes, seen.services, seen.template, seen.tampered)
         if now != self.told and seen.settled and seen.phase:
             self.told = now
             self.story.note(f"{PHASES[seen.phase]}; {words.stands(seen)}")

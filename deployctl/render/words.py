@@ -80,7 +80,7 @@ def about(one: tuple[Action, Observed]) -> str:
     action, seen = one
     match action:
         case Admit(pod):
-            serves = any(pod == each.name and not each.detached for each in seen.stable.pods)
+            serves = any(pod == each.name and each.endpoints for each in seen.stable.pods)
             return "label" if serves else "let in"
         case _:
             return type(action).__name__.lower()
@@ -89,7 +89,7 @@ def about(one: tuple[Action, Observed]) -> str:
 def alike(done: Sequence[tuple[Action, Observed]]) -> str:
     """Say in one line what was done to one pod after the other."""
     names = [action.pod for action, _ in done if isinstance(action, Admit | Detach | Clean)]
-    pods = names[0] if len(names) == 1 else f"{len(names)} pods ({_few(names)})"
+    pods = names[0] if len(names) == 1 else f"{len(names)} pods{_few(names)}"
     match about(done[0]):
         case "label":
             return f"label {pods}: what serves now goes on serving"
@@ -102,8 +102,8 @@ def alike(done: Sequence[tuple[Action, Observed]]) -> str:
 
 
 def _few(names: Sequence[str]) -> str:
-    """List names, of many the first two."""
-    return ", ".join(names) if len(names) <= 3 else f"{names[0]}, {names[1]} and {len(names) - 2} more"
+    """List up to three names; of more the number says enough."""
+    return f" ({', '.join(names)})" if len(names) <= 3 else ""
 
 
 def verdicts(stages: Stages) -> Iterator[tuple[str, str]]:
