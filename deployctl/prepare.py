@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -112,11 +113,19 @@ def prepare(api: Api, app: App, objects: Iterable[Json], wanted: Wanted) -> Prep
 def supported(api: Api) -> str:
     """Check the server's version; give it as `1.35`."""
     version = api.get("/version")
-    major, minor = (int("".join(filter(str.isdigit, version[key]))) for key in ("major", "minor"))
+    major, minor = (_leading_number(version.get(key, "")) for key in ("major", "minor"))
     if (major, minor) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise UsageError(f"Kubernetes {major}.{minor} is older than {oldest}, the oldest that is supported")
+        raise UsageError(
+            f"Kubernetes {major}.{minor} is older than {oldest}, the oldest that is supported",
+            advice="upgrade the cluster, or choose another with --context",
+        )
     return f"{major}.{minor}"
+
+
+def _leading_number(text: str) -> int:
+    """Read `35`, and `35+` as some providers write it."""
+    return int("".join(itertools.takewhile(str.isdigit, text)) or 0)
 
 
 def _right_cluster(api: Api, app: App) -> None:

@@ -44,7 +44,7 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     """Release an app; give the exit code."""
     one_of("--wait", ask.wait, ("finished", "promoted"))
     one_of("--on-timeout", ask.on_timeout, ("abort", "hold"))
-    api, found = subject(flags, target)
+    api, found = subject(flags, target, able)
     tidy(flags, api, found)
     at = dt.datetime.now(dt.UTC).isoformat() if ask.restart else ""
     found = replace(found, app=promoting(found.app, ask.promote))
@@ -113,10 +113,14 @@ def keep_seconds(app: App) -> float:
     return float(getattr(app.spec.strategy.options, "keep_old_seconds", 0.0))
 
 
-def ready_to_go(api: Api, found: Subject, wanted: Wanted) -> Prepared:
-    """Check the server, our rights and the app; nothing is touched."""
+def able(api: Api) -> None:
+    """Check the server's version and our rights before anything else is asked of it."""
     supported(api)
     access.check(api, api.namespace)
+
+
+def ready_to_go(api: Api, found: Subject, wanted: Wanted) -> Prepared:
+    """Find the app and complete its template; nothing is touched."""
     ready = prepare(api, found.app, found.objects, wanted)
     for warning in ready.warnings:
         tell(f"warning: {warning}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from deployctl.cli.flags import Flags, span
 from deployctl.cluster.api import Api
 from deployctl.cluster.login import Target
-from deployctl.errors import UsageError
+from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.record import Kept, Record
 from deployctl.releases import Run
 from deployctl.render import words
@@ -59,10 +59,11 @@ def is_file(subject: str) -> bool:
     return subject == "-" or "/" in subject or subject.endswith((".yaml", ".yml")) or Path(subject).exists()
 
 
-def subject(flags: Flags, name: str) -> tuple[Api, Subject]:
-    """Find the app by its file or, once it was released, by its name."""
+def subject(flags: Flags, name: str, first: Callable[[Api], None] = lambda _: None) -> tuple[Api, Subject]:
+    """Find the app by its file or, once it was released, by its name; `first` sees the cluster before that."""
     if not is_file(name):
         api = connect(flags)
+        first(api)
         return api, recorded(api, name)
     loaded = read(name)
     for warning in loaded.warnings:
@@ -72,6 +73,7 @@ def subject(flags: Flags, name: str) -> tuple[Api, Subject]:
         raise UsageError(f"{name} holds several apps: {names}", advice="one file an app, for now")
     app = loaded.apps[0]
     api = connect(flags, app.namespace)
+    first(api)
     return api, Subject(app, loaded.objects[0], Record(api, api.namespace, app.name).read())
 
 
@@ -134,6 +136,9 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False) -> int:
         return _interrupted(run, app, 130)
     except Interrupted:
         return _interrupted(run, app, 143)
+    except DeployctlError as error:
+        _tell_stopped(run, app, error)
+        raise
     return _close(flags, run, result, back=back)
 
 
@@ -141,6 +146,13 @@ def _interrupted(run: Run, app: str, code: int) -> int:
     tell(f"{app}: interrupted; {words.stands(run.last) if run.last else 'nothing was begun'}")
     _tell_next(words.next_commands(app, run.last))
     return code
+
+
+def _tell_stopped(run: Run, app: str, error: DeployctlError) -> None:
+    """Say what stands, unless nothing does or somebody else goes on with it."""
+    if run.last and run.last.phase and not isinstance(error, Conflict):
+        tell(f"{app}: stopped; {words.stands(run.last)}")
+        _tell_next(words.next_commands(app, run.last))
 
 
 def _tell_next(commands: tuple[str, ...]) -> None:

@@ -159,10 +159,10 @@ class App:
         """Run the tool to its end."""
         return self.cluster.run(self.command(*args), user=self.user, env=env, timeout=240)
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
+    def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start the tool; its standard error is a pipe."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return self.cluster.popen(self.command(*args), user=self.user, **pipes)
+        return self.cluster.popen(self.command(*args), user=self.user, env=env, **pipes)
 
     def release(self, *args: str) -> subprocess.CompletedProcess[str]:
         return self.run("release", str(self.spec), *args)
