@@ -28,7 +28,9 @@ def plan(  # noqa: PLR0913 - one parameter a flag
     """Show what a release of FILE or APP would do, and touch nothing.
 
     The template's changes, the steps with their times, the pods and writes it takes, how fast a bad revision is
-    found and left, and what stands against it. Example: deployctl plan manifests/igaming/balances
+    found and left, and what stands against it.
+
+    Example: deployctl plan manifests/igaming/balances
     """
     from deployctl.cli import planning
 

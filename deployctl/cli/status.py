@@ -20,8 +20,9 @@ Everywhere = Annotated[
 def status(flags: Flags, app: App = "", *, watch: Watch = False, all_namespaces: Everywhere = False) -> None:
     """Show what runs, what a release waits for, and how to go on by hand.
 
-    Needs no more than the rights to read; -w needs those to watch, too. Examples: deployctl status;
-    deployctl status balances -w
+    Needs no more than the rights to read; -w needs those to watch, too.
+
+    Examples: deployctl status; deployctl status balances -w
     """
     from deployctl.cli import looking
 
