@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import typer
 
 from deployctl.cli.flags import Flags, span
-from deployctl.cli.session import Subject, carry_out, show, story, subject, tell
+from deployctl.cli.session import Subject, carry_out, outliving, show, story, subject, tell
 from deployctl.cluster import access
 from deployctl.cluster.api import Api
 from deployctl.errors import Conflict, UsageError
@@ -58,7 +58,9 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     )
     plan = planned(api, found, ready, accept_sync=ask.accept_sync, why=ask.reason)
     allowed(flags, api, f"release {found.app.name}", yes=ask.yes)
-    return carry_out(flags, Run(api, plan, story(flags, found.app.name), orders))
+    return carry_out(
+        flags, Run(api, plan, story(flags, found.app.name), orders, waiting=outliving(found.app.name))
+    )
 
 
 def tidy(flags: Flags, api: Api, found: Subject) -> None:

@@ -112,6 +112,18 @@ def events(line: str) -> None:
     print(line, flush=True)
 
 
+def outliving(name: str) -> Callable[[str, float], None]:
+    """Tell once that a dead holder's lease is waited for."""
+    told: list[str] = []
+
+    def tell_once(other: str, left: float) -> None:
+        if not told:
+            told.append(other)
+            tell(f"{name}: waiting up to {left:.0f}s for the lock of {other} to end")
+
+    return tell_once
+
+
 @contextmanager
 def terminated() -> Iterator[None]:
     """Let SIGTERM unwind as Ctrl-C does."""

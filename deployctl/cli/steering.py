@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
 
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.releasing import keep_seconds
-from deployctl.cli.session import carry_out, connect, recorded, show, story, tell
+from deployctl.cli.session import carry_out, connect, outliving, recorded, show, story, tell
 from deployctl.cluster.api import Api
 from deployctl.errors import UsageError
 from deployctl.lock import Lock, fresh, holder_of
@@ -85,20 +84,8 @@ def go_on(flags: Flags, name: str, timeout: str, wish: str) -> int:
         span("--timeout", timeout), wish=Wish(wish) if wish else None, keep_seconds=keep_seconds(found.app)
     )
     plan = in_flight(there, found.app, kept.template)
-    run = Run(api, plan, story(flags, name), orders, waiting=_outliving(name))
+    run = Run(api, plan, story(flags, name), orders, waiting=outliving(name))
     return carry_out(flags, run)
-
-
-def _outliving(name: str) -> Callable[[str, float], None]:
-    """Tell once that a dead holder's lease is waited for."""
-    told: list[str] = []
-
-    def tell_once(other: str, left: float) -> None:
-        if not told:
-            told.append(other)
-            tell(f"{name}: waiting up to {left:.0f}s for the lock of {other} to end")
-
-    return tell_once
 
 
 def _lock(api: Api, there: Found) -> Lock:
