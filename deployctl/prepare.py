@@ -230,7 +230,9 @@ def _defaulted(api: Api, deployment: Json, template: Json) -> Json:
     try:
         answer = api.send(Request("PATCH", where, ops, JSON_PATCH, query).dry())
     except ApiError as error:
-        raise UsageError(f"the server refuses the pod template: {error}") from error
+        raise UsageError(
+            f"the server refuses the pod template: {error}", advice="mend the template in the manifest"
+        ) from error
     complete: Json = answer["spec"]["template"]
     return complete
 
@@ -364,7 +366,10 @@ def _room(api: Api, ready: Prepared) -> None:
     try:
         api.send(Request("POST", where, pod).dry())
     except (ApiError, Denied) as error:
-        raise UsageError(f"a pod of the new template is refused: {error}") from error
+        raise UsageError(
+            f"a pod of the new template is refused: {error}",
+            advice="mend the template, or make room for it: the quota, the LimitRange or the policy says no",
+        ) from error
 
 
 def _synced_by(ready: Prepared) -> str:

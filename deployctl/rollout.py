@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from deployctl.cluster.api import Api, NotFound, Request, Stale, Unreachable
+from deployctl.cluster.logs import last_words
 from deployctl.cluster.patches import Writer, forget_copy, oldest_ready_seconds
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import View
@@ -266,6 +267,8 @@ class Rollout:
             return None
         self._witnessed(action)
         self.story.did(action, seen)
+        if isinstance(action, Turn):
+            self._tell_last_words(look)
         if isinstance(action, Restore):
             self._forget_copies()
             why = look.memory.why if look.memory else ""
@@ -335,6 +338,11 @@ class Rollout:
             self._reheld = True
         if isinstance(action, Begin):
             self._since.clear()
+
+    def _tell_last_words(self, look: Snapshot) -> None:
+        """Tell what the log of a crashed preview pod ends in, before the pod is gone."""
+        for line in last_words(self.api, look, self.memory.preview):
+            self.story.note(line)
 
     def _forget_copies(self) -> None:
         """Take our annotation off the ReplicaSets, where the Deployment controller copied it."""

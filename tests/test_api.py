@@ -74,6 +74,17 @@ def test_a_message_from_outside_cannot_steer_the_terminal(server: Server, api: A
         api.send(Request("PATCH", POD, {}))
 
 
+def test_a_whole_object_in_a_message_is_left_out(server: Server, api: Api) -> None:
+    quoted = json.dumps(json.dumps({"env": [{"name": "PASSWORD", "value": 'hunter2 "quoted" \\ {}'}]}))
+    said = f'"" is invalid: patch: Invalid value: {quoted}: strict decoding error: unknown field "spec.x"'
+    server.answer = lambda _: Reply(422, status(422, said, causes=[{}]))
+    with pytest.raises(ApiError) as raised:
+        api.send(Request("PATCH", POD, [], JSON_PATCH))
+    assert str(raised.value) == (
+        f'PATCH {POD}: "" is invalid: patch: Invalid value: {{...}}: strict decoding error: unknown field "spec.x"'
+    )
+
+
 def test_a_login_page_is_no_answer(server: Server, api: Api) -> None:
     server.answer = lambda _: Reply(200, b"<html>please log in</html>")
     with pytest.raises(Unreachable, match="the answer is no JSON object: <html>please log in") as raised:

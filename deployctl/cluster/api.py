@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 FIELD_MANAGER = "deployctl"
 OVERLOADED = frozenset({429, 500, 502, 503, 504})
+QUOTED = re.compile(r'"\{\\"(?:[^"\\]|\\.)*"')  # an object as Go quotes it: "{\"kind\":...}"
 MOST_PATIENCE_SECONDS = 10.0  # however long a Retry-After asks for
 
 
@@ -254,7 +256,8 @@ def _status(body: bytes) -> Json:
 
 
 def _message(status: Json, body: bytes) -> str:
-    return printable(str(status["message"])) if status.get("message") else _shown(body)
+    """Give the server's words, less the whole objects that it quotes: they may hold somebody's password."""
+    return QUOTED.sub("{...}", printable(str(status["message"]))) if status.get("message") else _shown(body)
 
 
 def _shown(body: bytes) -> str:
