@@ -50,7 +50,7 @@ class BlueGreen:
                 return self._promote(seen)
             case Phase.FINISHING:
                 return finish(seen)
-            case Phase.RETURNING:
+            case Phase.RETURNING:  # pragma: no branch - there is no other
                 return go_back(seen)
 
     def _try(self, seen: Observed) -> Step:
@@ -115,7 +115,7 @@ def _bring_up(seen: Observed, size: int, phase: Phase) -> Step | None:
 
 
 def _standing(seen: Observed) -> Step | None:
-    """Go on only with a full preview; turn round when it falls down while the old side stands."""
-    if seen.stable.gone or (seen.preview.complete and seen.preview.desired >= seen.replicas):
+    """Go on only with a full preview; turn round when it falls down for good."""
+    if seen.preview.complete and seen.preview.desired >= seen.replicas:
         return None
     return arriving(seen)

@@ -138,6 +138,9 @@ class Observed:
     partitioned: bool = False  # both ReplicaSets have the sizes that the hold asks for
     returned: bool = False  # the way-back settings stand: old template, maxUnavailable 0, unpaused
     tampered: bool = False  # the hold's own fields are not as we wrote them
+    retiring: bool = (
+        False  # the preview's template with the user's minReadySeconds: old pods go once it is available
+    )
     shrunk: bool = False  # the stable side lost pods to somebody's write, not to scaling
     wish: Wish | None = None
     fast: bool = False  # rollback --fast: no waiting for drains on the way back

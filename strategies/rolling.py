@@ -63,7 +63,7 @@ class Rolling:
                 return guard(seen) or self._walk(seen)
             case Phase.FINISHING:
                 return finish(seen)
-            case Phase.RETURNING:
+            case Phase.RETURNING:  # pragma: no branch - there is no other
                 return go_back(seen)
 
     def _walk(self, seen: Observed) -> Step:

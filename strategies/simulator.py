@@ -135,7 +135,7 @@ class World:
                 return replace(self, phase=Phase.RETURNING)
             case Return():
                 return self._written(WAY_BACK, template=Template.STABLE)
-            case Restore(outcome):
+            case Restore(outcome):  # pragma: no branch - there is no other
                 kept = Template.PREVIEW if outcome is Outcome.PROMOTED else Template.STABLE
                 world = self._written(self.users, template=kept, phase=None)
                 return replace(world, wrote=None, kept=(0, 0), reheld=False)
@@ -269,13 +269,14 @@ class World:
             and new >= min(self.replicas, self.replicas + more - old),
             returned=self.template is Template.STABLE and self.settings == WAY_BACK,
             tampered=self.wrote not in (None, self.settings),
+            retiring=self.template is Template.PREVIEW and not self.settings.held,
             shrunk=self.reheld and size == self.replicas and old < kept,
             **witnessed,
         )
 
     def _shown(self, side: Side) -> Side:
         published = Counter(name for endpoints in self.slices for name in endpoints)
-        pods = (replace(pod, endpoints=published[pod.name] if pod.ready else 0) for pod in side.pods)
+        pods = (replace(pod, endpoints=published[pod.name]) for pod in side.pods)
         return replace(side, pods=tuple(pods))
 
 

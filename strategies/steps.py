@@ -150,8 +150,27 @@ def _hands_off(seen: Observed) -> Step | None:
 def go_back(seen: Observed) -> Step:
     """Return to stable: traffic first, then the Deployment, then the settings."""
     if not seen.returned:
-        return _traffic_back(seen) or _ranks_back(seen) or Return()
-    return _readmit(seen) or _whole_again(seen) or _hands_off(seen) or Restore(Outcome.ABORTED)
+        return _keep_stable(seen) or _traffic_back(seen) or _ranks_back(seen) or _back_in(seen) or Return()
+    return (
+        _readmit(seen)
+        or _valve_back(seen)
+        or _whole_again(seen)
+        or _hands_off(seen)
+        or Restore(Outcome.ABORTED)
+    )
+
+
+def _keep_stable(seen: Observed) -> Step | None:
+    """Stop the controller before anything relies on old pods that it may be about to retire.
+
+    An abort right after Finish sees them all, and traffic moved back to them would end with them.
+    """
+    if seen.retiring and seen.replicas and not seen.stable.gone:
+        old = min(seen.stable.desired, seen.replicas)
+        return Hold(old, max(seen.preview.desired, seen.replicas - old), Phase.RETURNING)
+    if not seen.settled:
+        return Wait("settled", "the Deployment controller to have seen the last write")
+    return None
 
 
 def _traffic_back(seen: Observed) -> Step | None:
@@ -184,10 +203,23 @@ def _ranks_back(seen: Observed) -> Step | None:
     return _readmit(seen) or next(dark, None)
 
 
+def _back_in(seen: Observed) -> Step | None:
+    """Wait until every ready stable pod serves: the next write removes preview pods at once."""
+    every = len(seen.services)
+    if any(pod.endpoints < every for pod in seen.stable.ready):
+        return Wait("back", "the endpoints to take in stable")
+    return None
+
+
 def _readmit(seen: Observed) -> Step | None:
     if not seen.valve:
         return None
     return next((Admit(pod.name) for pod in seen.stable.pods if not pod.labelled), None)
+
+
+def _valve_back(seen: Observed) -> Step | None:
+    """Ask for the label no longer once every preview pod has it: then stable pods serve as they come, by themselves."""
+    return None if any(not pod.labelled for pod in seen.preview.pods) else valve(seen, on=False)
 
 
 def _whole_again(seen: Observed) -> Step | None:

@@ -1,0 +1,213 @@
+"""The laws of both strategies in every state they can reach at small sizes, and the checker's own proof."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from strategies import blue_green, rolling, steps
+from strategies.blue_green import BlueGreen
+from strategies.model import Finish, Hold
+from strategies.quantities import Amount
+from strategies.rolling import Rolling
+from strategies.simulator import World
+from tests.strategies.checker import Broken, Checker
+
+NOTHING = Amount(0)
+
+
+def check(strategy, size, services=("app",), **others):
+    dark = isinstance(strategy, Rolling)
+    no_room = dark and strategy.surge == NOTHING and size > 1
+    others.setdefault("reserve", strategy.batch.of(size) if no_room else 0)
+    world = World.at_rest(size, services)
+    return Checker(strategy, world, dark=dark, most=size + 1, **others).run()
+
+
+BATCHES = [(size, batch) for size in (1, 2, 3, 4) for batch in range(1, size + 1)]
+SMALL = [(size, batch) for size, batch in BATCHES if size < 3]
+
+
+@pytest.mark.parametrize(
+    "others", [{"crashes": 1}, {"scalings": 2}, {"tamperings": 1}, {"lagging": True}], ids=str
+)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_blue_green_keeps_its_laws(size, others):
+    assert check(BlueGreen(), size, **others) > 100
+
+
+@pytest.mark.parametrize(
+    "others", [{"crashes": 1}, {"scalings": 1}, {"lagging": True, "crashes": 1}], ids=str
+)
+def test_blue_green_keeps_its_laws_over_two_services_and_a_person(others):
+    assert check(BlueGreen("manual"), 2, ("app", "app-2"), **others) > 100
+
+
+def test_blue_green_keeps_its_laws_when_scaled_to_nothing():
+    assert check(BlueGreen(), 1, scalings=2, least=0) > 100
+
+
+@pytest.mark.parametrize(("size", "batch"), BATCHES)
+def test_rolling_keeps_its_laws(size, batch):
+    assert check(Rolling(Amount(batch)), size) > 50
+
+
+@pytest.mark.parametrize(("size", "batch"), [one for one in BATCHES if one[0] > 1])
+def test_rolling_without_room_keeps_its_laws(size, batch):
+    assert check(Rolling(Amount(batch), NOTHING), size) > 50
+
+
+@pytest.mark.parametrize(
+    "others", [{"crashes": 1}, {"scalings": 2}, {"tamperings": 1}, {"lagging": True}], ids=str
+)
+@pytest.mark.parametrize(("size", "batch"), SMALL)
+def test_rolling_keeps_its_laws_whatever_others_do(size, batch, others):
+    assert check(Rolling(Amount(batch)), size, **others) > 100
+
+
+@pytest.mark.parametrize("others", [{"crashes": 1}, {"scalings": 1}], ids=str)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_rolling_without_room_keeps_its_laws_whatever_others_do(batch, others):
+    assert check(Rolling(Amount(batch), NOTHING), 3, **others) > 100
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_rolling_without_room_keeps_some_endpoints_when_somebody_writes_over_the_hold(batch):
+    """A foreign strategy may add a dark pod where none was to be; putting the hold back may cost one that serves."""
+    assert check(Rolling(Amount(batch), NOTHING), 3, tamperings=1, reserve=2) > 100
+
+
+@pytest.mark.parametrize("others", [{"crashes": 1}, {"lagging": True}], ids=str)
+def test_rolling_keeps_its_laws_over_two_services(others):
+    assert check(Rolling(Amount(1)), 2, ("app", "app-2"), **others) > 100
+
+
+def test_rolling_keeps_its_laws_while_endpoints_lag_and_a_pod_dies():
+    assert check(Rolling(Amount(2)), 2, lagging=True, crashes=1) > 100
+
+
+def test_rolling_keeps_its_laws_over_two_services_that_somebody_scales():
+    assert check(Rolling(Amount(1)), 1, ("app", "app-2"), scalings=1) > 100
+
+
+def test_rolling_keeps_its_laws_when_scaled_to_nothing():
+    assert check(Rolling(Amount(1)), 1, scalings=2, least=0) > 100
+
+
+NONE = lambda *_, **__: None  # noqa: E731 - a step that asks for nothing
+
+
+def removing_without_detaching(self, seen):
+    return None
+
+
+def all_at_once(self, seen):
+    return Hold(0, seen.replicas)
+
+
+def full_hold(self, seen):
+    step = ADVANCE(self, seen)
+    return replace(step, stable=0, preview=seen.replicas) if isinstance(step, Hold) else step
+
+
+def pins_the_other(seen, revision):
+    other = seen.stable.revision if revision == seen.preview.revision else seen.preview.revision
+    return PIN(seen, other if revision else "")
+
+
+def finishes_before_the_gates(self, seen):
+    return Finish() if seen.shifted else PROMOTE(self, seen)
+
+
+def forgets_the_other_services(seen, revision):
+    first = seen.services[:1]
+    return PIN(replace(seen, services=first), revision)
+
+
+def back_without_traffic(seen):
+    return steps.Return() if not seen.returned else GO_BACK(seen)
+
+
+def leaves_the_pin(seen):
+    return steps.valve(seen, on=False) or steps.clean(seen)
+
+
+def never_turns(seen):
+    return steps.Wait("ready", "pods", 600.0)
+
+
+def holds_again(seen, size, phase):
+    return Hold(seen.replicas, size, phase, proportional=True) if seen.paused else BRING_UP(seen, size, phase)
+
+
+def gates_do_not_matter(seen, stage, about, pods):
+    step = ASK(seen, stage, about, pods)
+    return None if isinstance(step, steps.Turn) else step
+
+
+def detaches_one_too_many(self, seen):
+    return min(len(seen.stable.pods), EXCESS(self, seen) + 1)
+
+
+def in_phase(phase):
+    return lambda seen: phase
+
+
+ADVANCE, EXCESS = Rolling._advance, Rolling._excess
+PROMOTE, BRING_UP = BlueGreen._promote, blue_green._bring_up
+PIN, ASK, GO_BACK = steps.pin, steps.ask, steps.go_back
+ONE, TWO, LAG = {"size": 2}, {"size": 2, "services": ("app", "app-2")}, {"size": 2, "lagging": True}
+CRASH, SCALE = {"size": 2, "crashes": 1}, {"size": 2, "scalings": 2}
+SIDES, ROLL, TIGHT = BlueGreen(), Rolling(Amount(1)), Rolling(Amount(1), NOTHING)
+
+MUTANTS = {
+    "the pins are swapped": (SIDES, ONE, [(blue_green, "pin", pins_the_other)], "I1"),
+    "nothing is pinned": (SIDES, ONE, [(blue_green, "pin", NONE)], "I3"),
+    "only the first Service is pinned": (SIDES, TWO, [(blue_green, "pin", forgets_the_other_services)], "I3"),
+    "the gates before are not asked": (SIDES, ONE, [(blue_green, "ask", NONE)], "I3"),
+    "the endpoints are not awaited": (SIDES, LAG, [(blue_green, "carried", NONE)], "I7|I1|I2"),
+    "the shift is not checked to stand": (SIDES, TWO | CRASH, [(blue_green, "_standing", NONE)], "I1|I2"),
+    "the old side goes before the gates after": (
+        SIDES,
+        ONE,
+        [(BlueGreen, "_promote", finishes_before_the_gates)],
+        "I7",
+    ),
+    "the way back forgets the traffic": (
+        SIDES,
+        ONE,
+        [(blue_green, "go_back", back_without_traffic)],
+        "I1|I2",
+    ),
+    "the pin stays": (SIDES, ONE, [(steps, "_hands_off", leaves_the_pin)], "I6"),
+    "the labels stay": (ROLL, ONE, [(steps, "clean", NONE)], "I6"),
+    "the hold is written for ever": (SIDES, ONE, [(blue_green, "_bring_up", holds_again)], "a loop"),
+    "a no is not heard": (SIDES, ONE, [(blue_green, "ask", gates_do_not_matter)], "I3|I7"),
+    "an uneven end is not mended": (SIDES, SCALE, [(steps, "_exact", NONE)], "a loop"),
+    "the deadline does not turn": (SIDES, ONE, [(steps, "Turn", lambda _: steps.Wait("x", "x"))], "a loop"),
+    "the valve stays off": (ROLL, ONE, [(rolling, "_valve_on", NONE)], "I3|I7"),
+    "the labels are not given first": (ROLL, ONE, [(rolling, "_dark", lambda _: ())], "a loop|I1|I2|I3|I11"),
+    "dark pods are let in unasked": (ROLL, ONE, [(rolling, "ask_each", NONE)], "I3"),
+    "nothing is detached": (ROLL, ONE, [(Rolling, "_detach", removing_without_detaching)], "I7"),
+    "one too many is detached": (ROLL, ONE, [(Rolling, "_excess", detaches_one_too_many)], "I1|I2"),
+    "the detached are not awaited": (ROLL, LAG, [(rolling, "_drained", NONE)], "I7"),
+    "all is held at once": (ROLL, ONE, [(Rolling, "_advance", full_hold)], "I7|I2|I1"),
+    "the batch is not asked again after it is in": (ROLL, ONE, [(Rolling, "_ask_admitted", NONE)], "I11"),
+    "newborn pods of the old side stay dark": (
+        TIGHT,
+        CRASH,
+        [(rolling, "admit_newborn", NONE), (steps, "_readmit", NONE)],
+        "I2|I1|a loop",
+    ),
+    "the batch is not awaited": (ROLL, ONE, [(rolling, "_arrived", NONE)], "P"),
+    "the way back leaves pods dark": (ROLL, ONE, [(steps, "_readmit", NONE)], "I1|I2|a loop|no end"),
+}
+
+
+@pytest.mark.parametrize(("strategy", "world", "changes", "law"), MUTANTS.values(), ids=MUTANTS)
+def test_the_checker_catches(strategy, world, changes, law, monkeypatch):
+    for where, name, instead in changes:
+        monkeypatch.setattr(where, name, instead)
+    with pytest.raises(Broken, match=rf"^({law})"):
+        check(strategy, **world)

@@ -1,0 +1,72 @@
+"""What the shared steps answer to facts that no healthy walk shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from strategies.blue_green import BlueGreen
+from strategies.model import Begin, Finish, Hold, Phase, Pin, Return, Turn, Wait
+from strategies.quantities import Amount
+from strategies.rolling import Rolling
+from strategies.simulator import World
+
+
+def coming() -> World:
+    """A preview of 2 that is not ready yet, beside 3 old pods."""
+    world = World.at_rest(3).apply(Begin()).apply(Pin("app", "stable"))
+    return world.apply(Hold(3, 2, proportional=True)).controllers().published()
+
+
+def shifted() -> World:
+    """3 old and 3 new pods; the Service has been shifted to the new."""
+    world = coming().apply(Hold(3, 3, Phase.PROMOTING, proportional=True)).controllers().come()
+    return world.apply(Pin("app", "preview")).published()
+
+
+def test_a_preview_that_cannot_come_turns_round_with_the_reason():
+    world = coming()
+    stuck = replace(world, preview=replace(world.preview, trouble="app: CrashLoopBackOff"))
+    assert BlueGreen().decide(stuck.observe()) == Turn("app: CrashLoopBackOff")
+
+
+def test_a_preview_that_is_late_turns_round():
+    seen = coming().observe(waited={"2 of the preview ready": 600.0})
+    assert BlueGreen().decide(seen) == Turn("not ready within the progress deadline of 600s")
+
+
+def test_the_wait_for_pods_starts_anew_when_something_else_was_decided():
+    step = BlueGreen().decide(coming().observe())
+    assert isinstance(step, Wait)
+    assert step.unbroken
+
+
+def test_only_pods_behind_every_service_serve():
+    assert coming().observe().serving == 3
+
+
+def test_an_abort_right_after_finish_stops_the_controller_before_it_trusts_the_old_pods():
+    finished = replace(shifted().apply(Finish()), phase=Phase.RETURNING)
+    first = BlueGreen().decide(finished.observe())
+    assert first == Hold(3, 3, Phase.RETURNING)
+    held = finished.apply(first)
+    assert BlueGreen().decide(held.observe()) == Wait(
+        "settled", "the Deployment controller to have seen the last write"
+    )
+    assert BlueGreen().decide(held.controllers().observe()) == Pin("app", "stable")
+
+
+def test_a_way_back_that_cuts_the_drain_short_goes_at_once():
+    world = replace(shifted(), phase=Phase.RETURNING).apply(Pin("app", "stable")).controllers().published()
+    assert BlueGreen().decide(world.observe(fast=True)) == Return()
+
+
+def test_a_preview_of_no_pods_is_refused():
+    with pytest.raises(ValueError, match="at least one pod"):
+        BlueGreen(preview_replicas=Amount(0))
+
+
+def test_a_batch_of_no_pods_is_refused():
+    with pytest.raises(ValueError, match="at least one pod"):
+        Rolling(batch=Amount(0))
