@@ -23,6 +23,7 @@ AcceptSync = Annotated[
     bool, typer.Option("--accept-sync", help="Go on although a GitOps sync may interfere.")
 ]
 Reason = Annotated[str, typer.Option(help="Kept in the record.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and touch nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -39,6 +40,7 @@ def release(  # noqa: PLR0913 - one parameter a flag
     on_timeout: OnTimeout = "abort",
     accept_sync: AcceptSync = False,
     reason: Reason = "",
+    dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
     """Release FILE or APP: bring up, gate, shift, keep, finish.
@@ -46,7 +48,10 @@ def release(  # noqa: PLR0913 - one parameter a flag
     Run it again to go on where an earlier run was interrupted. Exit codes: 0 done, 3 a gate said no and the old
     version serves, 4 waiting for a person, 5 time ran out, 6 somebody else is at it, 7 not allowed.
     """
-    from deployctl.cli import releasing
+    from deployctl.cli import planning, releasing
 
+    if dry_run:
+        shown = planning.Asked(image, restart, promote, wait, detailed_exitcode=False)
+        raise typer.Exit(planning.plan(flags, target, shown))
     ask = releasing.Asked(image, restart, promote, wait, timeout, on_timeout, accept_sync, reason, yes)
     raise typer.Exit(releasing.release(flags, target, ask))
