@@ -39,7 +39,8 @@ class Stages:
             return
         self.asked[question] = [Asking(gate) for gate in gates]
         for asking in self.asked[question]:
-            threading.Thread(target=self._run, args=(asking, pods), daemon=True).start()
+            name = f"gate {asking.gate.name}"
+            threading.Thread(target=self._run, args=(asking, pods), name=name, daemon=True).start()
 
     def verdicts(self) -> dict[Question, Verdict]:
         """Give the answers that are complete: no as soon as one gate said no, yes when all said yes."""
