@@ -10,13 +10,14 @@ import msgspec
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.releasing import keep_seconds
 from deployctl.cli.session import carry_out, connect, outliving, recorded, show, story, tell
-from deployctl.cluster.api import Api
-from deployctl.errors import UsageError
+from deployctl.cluster.api import Api, Denied
+from deployctl.errors import SpecError
 from deployctl.lock import Lock, fresh, holder_of
 from deployctl.prepare import Found, find, guess, names_of
 from deployctl.record import Intent, Kept, Record, now
 from deployctl.releases import Run, holder, in_flight
 from deployctl.rollout import Orders
+from deployctl.spec import from_canonical
 from strategies.model import Wish
 
 PAUSE_SECONDS = 60.0
@@ -60,12 +61,21 @@ def turn_back(flags: Flags, api: Api, there: Found, kept: Kept, *, fast: bool) -
 def located(flags: Flags, name: str) -> tuple[Api, Found, Kept]:
     """Find an app by name; without a readable record by its Deployment and the Services that select it."""
     api = connect(flags)
-    kept = Record(api, api.namespace, name).read()
+    kept = _kept(api, name)
     try:
-        names = names_of(recorded(api, name).app, api.namespace)
-    except UsageError:
+        names = names_of(from_canonical(kept.spec or {}), api.namespace)
+    except SpecError:
         names = guess(api, name)
     return api, find(api, names), kept
+
+
+def _kept(api: Api, name: str) -> Kept:
+    """Read the record, which the way back can do without."""
+    try:
+        return Record(api, api.namespace, name).read()
+    except Denied as error:
+        tell(f"{name}: the record cannot be read: {error}")
+        return Kept()
 
 
 def go_on(flags: Flags, name: str, timeout: str, wish: str) -> int:
