@@ -199,7 +199,7 @@ def test_a_rolling_step_takes_two_writes_a_pod_two_a_service_and_at_most_three_t
     release.run()
     assert (release.written("deployments"), release.written("services"), release.written("pods")) == (
         9,
-        6,
+        8,
         24,
     )
 
