@@ -76,18 +76,20 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
     """State the facts of one look; `stable` and `preview` are digests of pod templates."""
     memory, spec = look.memory, look.deployment["spec"]
     sides = side(look, stable), side(look, preview)
+    template, settings = _template(spec["template"], stable, preview), Settings.of(look.deployment)
     return Observed(
         replicas=spec.get("replicas", 1),
         stable=sides[0],
         preview=sides[1],
         services=tuple(_service(one) for one in look.services),
         phase=Phase(memory.phase) if memory else None,
-        template=_template(spec["template"], stable, preview),
+        template=template,
         settled=settled(look.deployment),
         paused=spec.get("paused", False),
         partitioned=_partitioned(look.deployment, memory, *sides),
         returned=_returned(look.deployment, memory, stable),
         tampered=_tampered(look.deployment, memory),
+        retiring=template is Template.PREVIEW and settings.min_ready_seconds < HELD_SECONDS,
         shrunk=witness.reheld and _shrunk(look.deployment, memory, sides[0]),
         wish=witness.wish,
         fast=witness.fast,
