@@ -24,10 +24,21 @@ TRIES = 5
 
 
 class Lock:
-    """The Lease of one app, held by this process between `take` and `release`."""
+    """The Lease of one app, held by this process between `take` and `release`. Times in seconds."""
 
-    def __init__(self, api: Api, namespace: str, app: str, holder: str) -> None:
+    def __init__(  # noqa: PLR0913 - time comes in from outside
+        self,
+        api: Api,
+        namespace: str,
+        app: str,
+        holder: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        renew_seconds: float = RENEW_SECONDS,
+    ) -> None:
         self._api, self.holder = api, holder
+        self._clock, self._sleep, self._renew_seconds = clock, sleep, renew_seconds
         self._namespace, self._name = namespace, f"deployctl-{app}"
         self._stop = threading.Event()
         self.lost: LockLost | None = None
@@ -93,13 +104,13 @@ class Lock:
 
     def _outlive(self, lease: Json, holder: str, wait: Callable[[str, float], None] | None) -> None:
         """Watch the holder for one lease time on our own clock, which no skew between clocks can shorten."""
-        started, renewed = time.monotonic(), _spec(lease).get("renewTime")
-        while (left := LEASE_SECONDS - (time.monotonic() - started)) > 0:
+        started, renewed = self._clock(), _spec(lease).get("renewTime")
+        while (left := LEASE_SECONDS - (self._clock() - started)) > 0:
             if wait is None and fresh(lease):
                 raise self._held(lease)
             if wait:
                 wait(holder, left)
-            time.sleep(min(0.5, left))
+            self._sleep(min(0.5, left))
             lease = self.look() or {}
             if not holder_of(lease):
                 return
@@ -143,7 +154,7 @@ class Lock:
 
     def _renew(self) -> None:
         """Renew until told to stop; a renewal that fails is tried again, for the fence guards every write."""
-        while not self._stop.wait(RENEW_SECONDS):
+        while not self._stop.wait(self._renew_seconds):
             try:
                 lease = self.look() or {}
                 if holder_of(lease) != self.holder:
