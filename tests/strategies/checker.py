@@ -428,7 +428,8 @@ class Checker:
     def _must_turn(self, state: State) -> bool:
         late = any("ready" in key for key in state.waited)
         said_no = any(not passed for _, passed in state.verdicts)
-        return late or said_no or state.world.reheld or not state.world.replicas
+        bereft = state.world.stable.gone and state.world.preview.desired > 0
+        return late or said_no or bereft or state.world.reheld or not state.world.replicas
 
     def _onward(self, state: State) -> tuple[Step, State | None]:
         step = self.strategy.decide(state.seen())
