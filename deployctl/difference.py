@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from deployctl.prepare import Prepared
 from deployctl.published import Change
-
-SECRET = re.compile(r"passw|secret|token|credential|api_?key|private", re.IGNORECASE)
+from deployctl.secrecy import HIDDEN, masked
 
 
 def changes(found: Prepared) -> Iterator[Change]:
@@ -23,19 +21,11 @@ def changes(found: Prepared) -> Iterator[Change]:
 
 
 def _shown(path: str, value: Any) -> str:
-    """Write a value as JSON; one whose name says that it is a secret is not shown."""
+    """Write a value as JSON, without what may be a secret in it."""
     if value is None:
         return ""
-    return "(hidden)" if _private(path, value) else json.dumps(value, ensure_ascii=False)
-
-
-def _private(path: str, value: Any) -> bool:
-    """Say whether a literal may be a secret: a variable by its name, arguments by any word in them."""
-    if ".args" in path or ".command" in path:
-        return bool(SECRET.search(json.dumps(value)))
-    literal = path.endswith(".value") or (isinstance(value, dict) and "value" in value)
-    name = value.get("name", "") if isinstance(value, dict) else path
-    return literal and ".env[" in path and bool(SECRET.search(name))
+    known = masked(value, path)
+    return HIDDEN if known == HIDDEN else json.dumps(known, ensure_ascii=False)
 
 
 def unlike(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -17,12 +17,12 @@ import msgspec
 
 from deployctl.memory import ANNOTATION, HASH, LABEL, Memory, Settings, annotation
 from deployctl.observe import Snapshot
+from deployctl.secrecy import masked, secret
 from deployctl.template import bare, digest, images
 from strategies.model import Phase
 
 Json = dict[str, Any]
 Change = tuple[str, Any, Any]  # where, what was there, what is there now
-SECRET = re.compile(r"pass|secret|token|key|cred|auth|dsn", re.IGNORECASE)
 
 
 @dataclass
@@ -206,10 +206,11 @@ def _worded(where: str, old: Any, new: Any) -> str:
     if image:
         return f"image of {image[1]}: {old} -> {new}"
     if not env:
-        return f"{where}: {_said(old)} -> {_said(new)}"
-    if SECRET.search(env[2]):
+        return f"{where}: {_said(masked(old, where))} -> {_said(masked(new, where))}"
+    if secret(env[2]):
         return f"env {env[2]} of {env[1]}: another value"
-    return f"env {env[2]} of {env[1]}: {_said(_value(old))} -> {_said(_value(new))}"
+    was, now = (_said(masked(_value(one))) for one in (old, new))
+    return f"env {env[2]} of {env[1]}: {was} -> {now}"
 
 
 def _value(one: Any) -> Any:

@@ -15,6 +15,7 @@ from deployctl.cluster.view import Names
 from deployctl.errors import Conflict, DeployctlError, Forbidden, Refused, UsageError
 from deployctl.memory import ANNOTATION, HASH, HELD_SECONDS, LABEL, Memory, Settings, recalled
 from deployctl.observe import live, owned_by, replica_set, settled
+from deployctl.secrecy import masked, secret
 from deployctl.spec import App
 from deployctl.template import bare, digest, lacking_pre_stop, restarted, with_images, with_pre_stop
 
@@ -440,14 +441,18 @@ def _without_template(one: Json) -> Json:
 
 def _unlike(stated: Any, there: Any, where: str = "") -> Iterator[str]:
     """List the paths at which a manifest states something else than the cluster has."""
-    if isinstance(stated, dict) and isinstance(there, dict):
+    if isinstance(stated, dict) and isinstance(there, dict | None):
         for key, value in stated.items():
-            yield from _unlike(value, there.get(key), f"{where}.{key}".lstrip("."))
+            yield from _unlike(value, (there or {}).get(key), f"{where}.{key}".lstrip("."))
     elif isinstance(stated, list) and isinstance(there, list) and len(stated) == len(there):
         for index, (one, other) in enumerate(zip(stated, there, strict=True)):
             yield from _unlike(one, other, f"{where}[{index}]")
     elif stated != there and ANNOTATION not in where:
-        yield f"{where} is {json.dumps(there)}, the manifest says {json.dumps(stated)}"
+        if secret(where):
+            yield f"{where} differs"
+        else:
+            now, then = (json.dumps(masked(one, where)) for one in (there, stated))
+            yield f"{where} is {now}, the manifest says {then}"
 
 
 def pods_of(pods: Iterable[Json], owner: Json) -> tuple[Json, ...]:
