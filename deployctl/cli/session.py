@@ -97,15 +97,15 @@ def story(flags: Flags, app: str) -> Story:
     if flags.output == "jsonl":
         silent = flags.quiet or sys.stdout.isatty()
         return Together(Jsonl(app, events), _lines(app, quiet=silent))
-    if flags.quiet or not interactive(sys.stderr):
-        return _lines(app, quiet=flags.quiet)
+    if flags.quiet or flags.verbose or not interactive(sys.stderr):
+        return _lines(app, quiet=flags.quiet, verbose=flags.verbose)
     from deployctl.render.live import Live
 
     return Live(app, sys.stderr, color=colors(flags.color, sys.stderr))
 
 
-def _lines(app: str, *, quiet: bool) -> Story:
-    return Lines(app, (lambda _: None) if quiet else tell)
+def _lines(app: str, *, quiet: bool, verbose: bool = False) -> Story:
+    return Lines(app, (lambda _: None) if quiet else tell, verbose=verbose)
 
 
 def events(line: str) -> None:

@@ -16,12 +16,21 @@ OneOfMany = Admit | Detach | Clean
 
 
 class Lines:
-    """Tells the story on standard error. `tell` writes one line; each begins with the seconds since the first."""
+    """Tells the story on standard error. `tell` writes one line; each begins with the seconds since the first.
+
+    With `verbose` each write has a line of its own, and each wait however brief.
+    """
 
     def __init__(
-        self, app: str, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self,
+        app: str,
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        verbose: bool = False,
     ) -> None:
-        self._app, self._tell, self._clock = app, tell, clock
+        self._app, self._tell, self._clock, self._verbose = app, tell, clock, verbose
+        self._brief_seconds = 0.0 if verbose else BRIEF_SECONDS
         self._began = self._last_at = self._since = clock()
         self._waited = ""
         self._told = False
@@ -46,7 +55,7 @@ class Lines:
 
     def did(self, action: Action, seen: Observed) -> None:
         self._waited = ""
-        if not isinstance(action, OneOfMany):
+        if self._verbose or not isinstance(action, OneOfMany):
             self._flush()
             self._line(words.did(action, seen))
             return
@@ -67,7 +76,7 @@ class Lines:
         now, key = self._clock(), words.key(step)
         if key != self._waited:
             self._waited, self._since, self._told = key, now, False
-        if not self._told and (words.lasts(step) or now - self._since >= BRIEF_SECONDS):
+        if not self._told and (words.lasts(step) or now - self._since >= self._brief_seconds):
             self._told = True
             self._line(words.step(step, seen))
         elif self._told and now - self._last_at >= HEARTBEAT_SECONDS:

@@ -119,3 +119,16 @@ def test_what_was_kept_back_is_told_at_the_end() -> None:
     assert told == []
     lines.close()
     assert told == ["    0s  wallet: detach a: no new traffic, next to go"]
+
+
+def test_a_verbose_story_has_a_line_for_each_write_and_each_wait() -> None:
+    told: list[str] = []
+    clock = Clock()
+    lines = Lines("wallet", told.append, clock, verbose=True)
+    tell(lines, Rolling(batch=Amount(2), bake_seconds=10), World.at_rest(4, ("wallet",)), clock)
+    assert [one.partition("wallet: ")[2] for one in told if "detach stable" in one] == [
+        "detach stable-1: it gets no new traffic and goes next",
+        "detach stable-2: it gets no new traffic and goes next",
+        "detach stable-3: it gets no new traffic and goes next",
+        "detach stable-4: it gets no new traffic and goes next",
+    ]
