@@ -20,6 +20,7 @@ from strategies.model import (
     Stage,
     Stand,
     Step,
+    Turn,
     Wish,
 )
 from strategies.quantities import WHOLE, Amount, surge_percent
@@ -45,7 +46,7 @@ class BlueGreen:
             case None:
                 return Begin()
             case Phase.TRYING:
-                return guard(seen) or self._try(seen)
+                return guard(seen) or _bereft(seen) or self._try(seen)
             case Phase.PROMOTING:
                 return self._promote(seen)
             case Phase.FINISHING:
@@ -80,7 +81,7 @@ class BlueGreen:
 
     def _promote(self, seen: Observed) -> Step:
         return (
-            (rehold(seen) if seen.shifted else guard(seen) or _ready_to_shift(seen))
+            (_kept_up(seen) if seen.shifted else guard(seen) or _bereft(seen) or _ready_to_shift(seen))
             or _standing(seen)
             or pin(seen, seen.preview.revision)
             or carried(seen, seen.preview, seen.stable)
@@ -94,6 +95,18 @@ class BlueGreen:
         if seen.wish is Wish.FINISH or seen.stable.gone:
             return None
         return linger(seen, "keepOld", self.keep_old_seconds, "keepOld to pass; the old side stands ready")
+
+
+def _bereft(seen: Observed) -> Step | None:
+    """Turn round where the stable side went under us: scaled to nothing and back, all pods come back as the preview."""
+    if seen.stable.gone and seen.preview.desired:
+        return Turn("the stable side is gone: scaled to 0 and back in mid-release")
+    return None
+
+
+def _kept_up(seen: Observed) -> Step | None:
+    """Put the hold back, and go back where all that serves was taken away."""
+    return rehold(seen) if seen.replicas else Turn("scaled to 0 in mid-release")
 
 
 def _ready_to_shift(seen: Observed) -> Step | None:
