@@ -69,6 +69,7 @@ class Rolling:
     def _walk(self, seen: Observed) -> Step:
         return (
             admit_newborn(seen, seen.stable)
+            or _kept_dark(seen)
             or _arrived(seen)
             or _let_in(seen)
             or self._rest(seen)
@@ -158,7 +159,13 @@ def _let_in(seen: Observed) -> Step | None:
 
 
 def _dark(seen: Observed) -> tuple[Pod, ...]:
-    return tuple(pod for pod in seen.preview.pods if seen.valve and not pod.labelled)
+    """List the pods that no gate has vouched for, whether or not somebody took the valve off."""
+    return tuple(pod for pod in seen.preview.pods if not pod.labelled)
+
+
+def _kept_dark(seen: Observed) -> Step | None:
+    """Put the valve back where somebody took it off, or turn it on for a pod that was born without it."""
+    return _valve_on(seen) if _dark(seen) else None
 
 
 def _detached(seen: Observed) -> tuple[Pod, ...]:
@@ -169,7 +176,7 @@ def _valve_on(seen: Observed) -> Step | None:
     """Label every pod that serves, let the label be seen everywhere, and only then ask for it."""
     if seen.stable.gone or all(one.valve for one in seen.services):
         return None
-    bare = (pod for pod in (*seen.stable.pods, *seen.preview.pods) if not pod.labelled and not pod.detached)
+    bare = (pod for pod in seen.stable.pods if not pod.labelled and not pod.detached)
     return next((Admit(pod.name) for pod in bare), None) or _labels_seen(seen) or valve(seen, on=True)
 
 
