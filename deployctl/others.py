@@ -172,8 +172,10 @@ def who(thing: Json, name: str = "") -> str:
         for one in thing["metadata"].get("managedFields") or []
         if one["manager"] != "deployctl" and one.get("subresource") != "status" and _owns(one, name)
     ]
-    last = max(entries, key=lambda one: one.get("time", ""), default=None)
-    return f"{last['manager']} at {last.get('time', '')}" if last else "somebody"
+    last = max(entries, key=lambda one: one.get("time") or "", default=None)
+    if last is None:
+        return who(thing) if name else "somebody"
+    return f"{last['manager']} at {last['time']}" if last.get("time") else last["manager"]
 
 
 def _owns(entry: Json, name: str) -> bool:
