@@ -192,8 +192,8 @@ def template_of(sets: Iterable[Json], name: str) -> Json:
     owner = replica_set(sets, name)
     if owner is None:
         raise DeployctlError(
-            f"the ReplicaSet of template {name} is gone, and with it the way to it",
-            advice="release a known manifest with `deployctl release FILE --replace`",
+            f"no ReplicaSet keeps template {name}, and with it the way to it is gone",
+            advice="`deployctl release FILE` goes on with the template of its manifest",
         )
     return bare(owner["spec"]["template"])
 

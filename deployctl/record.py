@@ -10,6 +10,7 @@ import msgspec
 
 from deployctl.cluster.api import FIELD_MANAGER, MERGE_PATCH, Api, NotFound, Request
 from deployctl.cluster.paths import path
+from deployctl.secrecy import masked
 
 Json = dict[str, Any]
 KEPT = 20
@@ -96,7 +97,8 @@ class Record:
         known = self.read().releases
         older = tuple(one for one in known if one.id != entry.id)
         entry = next((_joined(one, entry) for one in known if one.id == entry.id), entry)
-        held = {"releases": _releases((entry, *older)), "template": json.dumps(template), "intent": None}
+        kept = _keepable(template)
+        held = {"releases": _releases((entry, *older)), "template": kept, "intent": None}
         return self._write({**held, "spec": json.dumps(spec)} if spec else held)
 
     def end(self, entry: Entry) -> Json:
@@ -126,6 +128,14 @@ class Record:
                 "data": {key: value for key, value in held.items() if value is not None},
             }
             return self._api.post(path(self._namespace, "configmaps"), body)
+
+
+def _keepable(template: Json) -> str | None:
+    """Write a template, unless it holds what may be a secret: more people read ConfigMaps than Deployments.
+
+    It is needed only where a process dies before the Deployment has the template; then the file is, too.
+    """
+    return json.dumps(template) if masked(template, "template") == template else None
 
 
 def _joined(before: Entry, after: Entry) -> Entry:

@@ -140,4 +140,4 @@ def planned(api: Api, found: Subject, ready: Prepared, *, accept_sync: bool, why
             f"another release of {app} is in flight, begun by {ready.memory.by} at {ready.memory.at}",
             advice=f"`deployctl resume {app}` goes on with it, `deployctl abort {app}` turns it round",
         )
-    return in_flight(ready, found.app, found.kept.template)
+    return in_flight(ready, found.app, ready.preview)
