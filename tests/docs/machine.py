@@ -39,12 +39,13 @@ Edge = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happens to one walk: which question gets a no, which step somebody tampers after, scales or breaks."""
+    """What happens to one walk, and before which of its steps: a no, somebody's write, a scaling, a pod, an abort."""
 
     no: int = -1
     tampered: int = -1
     scaled: int = -1
     broken: int = -1
+    aborted: int = -1
 
 
 def stories() -> Iterator[Story]:
@@ -54,6 +55,7 @@ def stories() -> Iterator[Story]:
         yield Story(tampered=at)
         yield Story(scaled=at)
         yield Story(broken=at)
+        yield Story(aborted=at)
 
 
 def edges(name: str) -> dict[Edge, list[str]]:
@@ -79,6 +81,9 @@ def diagram(name: str) -> str:
 def _walk(strategy: Strategy, story: Story) -> Iterator[tuple[Edge, str]]:
     world, verdicts, waited = World.at_rest(6), dict[Question, Verdict](), dict[str, float]()
     for number in range(MOST_STEPS):
+        if number == story.aborted and world.phase not in {None, Phase.RETURNING}:
+            yield (_name(world.phase), Phase.RETURNING.value), "abort"
+            world = replace(world, phase=Phase.RETURNING)
         world = _disturbed(world, story, number)
         seen = _seen(world, story, number, verdicts, waited)
         step = strategy.decide(seen)
