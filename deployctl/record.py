@@ -69,6 +69,20 @@ def parse(config_map: Json | None) -> Kept:
     )
 
 
+def refused(releases: tuple[Entry, ...]) -> frozenset[str]:
+    """Name the templates that a release or a rollback left, and none brought back since: no way back leads there.
+
+    `releases` has the newest first, and the newest word on a template counts.
+    """
+    words: dict[str, bool] = {}
+    for one in releases:
+        if one.outcome == "rolledBack":
+            words.setdefault(one.stable, False)
+        if one.outcome:
+            words.setdefault(one.preview, one.outcome != "promoted")
+    return frozenset(template for template, bad in words.items() if bad)
+
+
 def _read(text: str | None, kind: Any) -> Any:
     try:
         return msgspec.json.decode(text, type=kind) if text else None

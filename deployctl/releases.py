@@ -26,11 +26,14 @@ from deployctl.rollout import Orders, Result, Rollout, Story, raised
 from deployctl.spec import App, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
 from strategies.blue_green import BlueGreen
-from strategies.model import Observed, Phase, Strategy
+from strategies.model import Observed, Outcome, Phase, Strategy
 from strategies.steps import SPREAD_SECONDS
 
 Json = dict[str, Any]
 TRIES = 8
+ROLLBACK = "rollback"  # the strategy of a way back that began at rest
+ROLLED_BACK = "rolledBack"
+BACK = BlueGreen(keep_old_seconds=0)
 
 
 def holder() -> str:
@@ -60,6 +63,17 @@ class Plan:
     spec: Json | None = None
     digest: str = ""
     taken_over: bool = False
+    toward: Outcome = Outcome.PROMOTED
+
+    @property
+    def rollback(self) -> bool:
+        return self.memory.strategy == ROLLBACK
+
+    def ended(self, result: Result) -> str:
+        """Name how the run ended: `promoted`, `aborted`, `rolledBack`, `degraded`, or `waiting` for a person."""
+        if result.outcome is None:
+            return "waiting"
+        return ROLLED_BACK if self.rollback and result.outcome is self.toward else result.outcome.value
 
 
 def fresh(ready: Prepared, app: App, *, content: str, why: str) -> Plan:
@@ -92,7 +106,8 @@ def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
     preview = _preview(there, memory, template, back=app is None)
     gates = app.spec.gates if app else Gates()
     plan = Plan(there.names, there.deployment, _strategy(memory, app), gates, memory, stable, preview)
-    return replace(plan, taken_over=True)
+    gone = memory.phase == Phase.RETURNING.value
+    return replace(plan, taken_over=True, toward=Outcome.ABORTED if gone and plan.rollback else plan.toward)
 
 
 def finished_by_itself(there: Found) -> bool:
@@ -110,8 +125,9 @@ def _strategy(memory: Memory, app: App | None) -> Strategy:
     if app and app.spec.strategy.kind == memory.strategy:
         options: Strategy = app.spec.strategy.options
         return options
-    known = memory.strategy in plugins.names(plugins.STRATEGIES)
-    chosen: Strategy = plugins.find(plugins.STRATEGIES, memory.strategy)() if known else BlueGreen()
+    if memory.strategy == ROLLBACK:
+        return BACK
+    chosen: Strategy = plugins.find(plugins.STRATEGIES, memory.strategy)()
     return chosen
 
 
@@ -157,11 +173,10 @@ def back_at_rest(there: Found, target: Json, why: str) -> Plan:
         memory = _memory(there.names, there.deployment, Phase.RETURNING, target, current)
     else:
         memory = _memory(there.names, there.deployment, Phase.TRYING, current, target)
-    memory = msgspec.structs.replace(memory, why=why)
+    memory = msgspec.structs.replace(memory, why=why, strategy=ROLLBACK)
     stable, preview = (target, current) if graceful else (current, target)
-    return Plan(
-        there.names, there.deployment, BlueGreen(keep_old_seconds=0), Gates(), memory, stable, preview
-    )
+    plan = Plan(there.names, there.deployment, BACK, Gates(), memory, stable, preview)
+    return replace(plan, toward=Outcome.ABORTED if graceful else Outcome.PROMOTED)
 
 
 def _healthy(deployment: Json) -> bool:
@@ -205,7 +220,7 @@ class Run:
             view.stop()
         entry = msgspec.structs.replace(entry, gates=list(self.said), reason=result.reason)
         if result.outcome and not result.armed:
-            done = msgspec.structs.replace(entry, ended=now(), outcome=result.outcome.value)
+            done = msgspec.structs.replace(entry, ended=now(), outcome=self.plan.ended(result))
             self._write_down(lambda: record.end(done), needed=False)
         else:
             self._write_down(lambda: record.note(entry), needed=False)
@@ -221,12 +236,15 @@ class Run:
             self.story.note(f"the record could not be written: {error}")
 
     def _entry(self) -> Entry:
+        """Write the run down; of a rollback the revision that is left counts as the one on trial."""
         memory = self.plan.memory
+        swapped = self.plan.rollback and self.plan.toward is Outcome.PROMOTED
+        stable, preview = (memory.stable, memory.preview)[:: -1 if swapped else 1]
         return Entry(
             id=memory.id,
             strategy=memory.strategy,
-            stable=memory.stable,
-            preview=memory.preview,
+            stable=stable,
+            preview=preview,
             by=memory.by,
             started=memory.at,
             images=images(self.plan.preview),

@@ -325,7 +325,7 @@ class Rollout:
             self.story.note(f"the API does not answer, nothing moves meanwhile: {error}")
         if self.clock() - self._silent_since > self.orders.timeout_seconds:
             raise error
-        self._sleep(PATIENCE_SECONDS)
+        self._sleep(max(PATIENCE_SECONDS, error.retry_after_seconds))
 
     def _writer(self, look: Snapshot) -> Writer:
         memory = adopted(look.memory or self.memory, look.deployment)

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from deployctl.cli.flags import Flags
-from deployctl.cli.session import carry_out, connect, show, story
+from deployctl.cli.session import carry_out, connect, outliving, show, story
 from deployctl.cli.steering import located, turn_back
 from deployctl.cluster.api import Api
 from deployctl.cluster.paths import path
@@ -15,8 +15,8 @@ from deployctl.errors import UsageError
 from deployctl.memory import HASH
 from deployctl.observe import replica_set, revision
 from deployctl.prepare import Found, Json
-from deployctl.record import parse
-from deployctl.releases import Run, back_at_rest, holder
+from deployctl.record import Kept, parse, refused
+from deployctl.releases import ROLLBACK, Run, back_at_rest, holder, in_flight
 from deployctl.rollout import Orders
 from deployctl.template import bare, digest
 
@@ -29,9 +29,11 @@ def rollback(flags: Flags, app: str, to: str, *, fast: bool, yes: bool) -> int:
         raise UsageError(
             f"a release of {name} is in flight: --to has to wait", advice=f"deployctl rollback {name}"
         )
+    if there.memory and there.memory.strategy == ROLLBACK:
+        return _go_on(flags, api, there, kept, fast=fast)
     if there.memory:
         return turn_back(flags, api, there, kept, fast=fast)
-    target = bare(_target(there, to)["spec"]["template"])
+    target = bare(_target(there, to, kept)["spec"]["template"])
     if digest(target) == digest(there.deployment["spec"]["template"]):
         text = f"{name}: already on that revision; nothing to do"
         show(flags, {"app": name, "outcome": "unchanged"}, text)
@@ -40,19 +42,36 @@ def rollback(flags: Flags, app: str, to: str, *, fast: bool, yes: bool) -> int:
     return carry_out(flags, Run(api, plan, story(flags, name), Orders(fast=fast), force=True), back=True)
 
 
-def _target(there: Found, to: str) -> Json:
-    """Find the ReplicaSet to go back to: the one that is named, else the newest before the live one."""
+def _go_on(flags: Flags, api: Api, there: Found, kept: Kept, *, fast: bool) -> int:
+    """Go on with a rollback whose process died, the way it was going."""
+    plan, name = in_flight(there, None, kept.template), there.names.app
+    run = Run(api, plan, story(flags, name), Orders(fast=fast), waiting=outliving(name))
+    return carry_out(flags, run, back=True)
+
+
+def _target(there: Found, to: str, kept: Kept) -> Json:
+    """Find the ReplicaSet to go back to: the one that is named, else the newest good one before the live one."""
     sets = sorted(there.replica_sets, key=revision, reverse=True)
-    if to:
-        named = [one for one in sets if to in (str(revision(one)), one["metadata"]["labels"][HASH])]
-        if not named:
-            raise UsageError(f"--to {to}: no such revision; there are {_listed(sets)}")
-        return named[0]
+    return _named(sets, to) if to else _earlier(there, sets, refused(kept.releases))
+
+
+def _named(sets: list[Json], to: str) -> Json:
+    named = [one for one in sets if to in (str(revision(one)), one["metadata"]["labels"][HASH])]
+    if not named:
+        raise UsageError(f"--to {to}: no such revision; there are {_listed(sets)}")
+    return named[0]
+
+
+def _earlier(there: Found, sets: list[Json], bad: frozenset[str]) -> Json:
+    """Pass over revisions that were refused or left: kubectl's numbers put a refused one right before the live one."""
     live = replica_set(sets, digest(there.deployment["spec"]["template"]))
     older = [one for one in sets if live is None or revision(one) < revision(live)]
-    if not older:
-        raise UsageError(f"{there.names.app} has no earlier revision to go back to")
-    return older[0]
+    good = [one for one in older if digest(one["spec"]["template"]) not in bad]
+    if not good:
+        passed = f"; refused or left before: {_listed(older)}" if older else ""
+        advice = "name one with --to" if older else "release an earlier manifest"
+        raise UsageError(f"{there.names.app} has no earlier revision to go back to{passed}", advice=advice)
+    return good[0]
 
 
 def _listed(sets: list[Json]) -> str:

@@ -179,12 +179,12 @@ def _close(flags: Flags, run: Run, result: Result, *, back: bool) -> int:
         _tell_next(words.next_commands(app, seen, stands_at_gate="promote" in result.reason))
     elif result.outcome and seen:
         side = seen.preview if result.outcome is Outcome.PROMOTED else seen.stable
-        tell(words.ended(result.outcome, app, side.revision, result.reason))
+        tell(words.ended(run.plan.ended(result), app, side.revision, result.reason))
         if result.armed:
             tell(f"{app}: the old side stands until keepOld has passed; then: deployctl finish {app}")
     _tell_offers(app, result.offers)
     _print(flags, run, result)
-    return exit_code(result, back=back)
+    return exit_code(run, result, back=back)
 
 
 def _tell_offers(app: str, offers: tuple[str, ...]) -> None:
@@ -196,7 +196,7 @@ def _tell_offers(app: str, offers: tuple[str, ...]) -> None:
 
 def _print(flags: Flags, run: Run, result: Result) -> None:
     seen = run.last
-    outcome = result.outcome.value if result.outcome else "waiting"
+    outcome = run.plan.ended(result)
     summary = {
         "apiVersion": "deployctl.dev/v1alpha1",
         "kind": "ReleaseResult",
@@ -227,11 +227,12 @@ def show(flags: Flags, whole: Any, text: str, name: str = "") -> None:
         print(name if flags.output == "name" else text)
 
 
-def exit_code(result: Result, *, back: bool) -> int:
+def exit_code(run: Run, result: Result, *, back: bool) -> int:
+    """Give the exit code: a rollback that did not get back by itself is degraded, whatever else it is."""
     if result.stands:
         return 4
-    if result.outcome is Outcome.DEGRADED:
+    if result.outcome is run.plan.toward:
+        return 0
+    if result.outcome is Outcome.DEGRADED or run.plan.rollback:
         return 8
-    if result.outcome is Outcome.ABORTED and not back:
-        return 5 if result.timed_out else 3
-    return 0
+    return 0 if back else 5 if result.timed_out else 3

@@ -136,9 +136,15 @@ class Writer:
         return self.memory.wrote or self.memory.own
 
     def _rehold(self) -> Request:
-        """Put our settings back; our template too where the controller would act on another one."""
-        last = self._last()
-        return self._settings(last, template=None if last.paused else self.preview)
+        """Put our settings back; our template too where the controller would act on another one.
+
+        Paused where somebody lowered minReadySeconds: the ReplicaSet's count of available pods follows later than
+        the controller looks, and unpaused it would retire an old pod for each of them.
+        """
+        now, last = Settings.of(self.look.deployment), self._last()
+        lowered = now.min_ready_seconds < last.min_ready_seconds
+        settings = msgspec.structs.replace(last, paused=last.paused or lowered)
+        return self._settings(settings, template=None if last.paused else self.preview)
 
     def _arm(self, seconds: float) -> Request:
         """Let the controller retire the old side by itself when the oldest new pod has this much more age."""

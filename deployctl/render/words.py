@@ -17,7 +17,6 @@ from strategies.model import (
     Finish,
     Hold,
     Observed,
-    Outcome,
     Pause,
     Phase,
     Pin,
@@ -199,15 +198,17 @@ def next_commands(app: str, seen: Observed | None, *, stands_at_gate: bool = Fal
     return (f"deployctl {on} {app}", f"deployctl abort {app}")
 
 
-def ended(outcome: Outcome, app: str, revision: str, reason: str) -> str:
-    """Say how it ended."""
+def ended(outcome: str, app: str, revision: str, reason: str) -> str:
+    """Say how it ended, by the name of the outcome."""
     match outcome:
-        case Outcome.PROMOTED:
+        case "promoted":
             return f"{app}: promoted {revision}"
-        case Outcome.ABORTED:
-            return f"{app}: back on {revision}" + (f": {reason}" if reason else "")
-        case Outcome.DEGRADED:
+        case "rolledBack":
+            return f"{app}: rolled back to {revision}" + (f" ({reason})" if reason else "")
+        case "degraded":
             return f"{app}: DEGRADED: {reason}"
+        case _:
+            return f"{app}: back on {revision}" + (f": {reason}" if reason else "")
 
 
 def planned(step: Step) -> str:  # noqa: C901, PLR0912 - one line a step

@@ -189,3 +189,19 @@ def test_a_rollback_to_pods_without_prestop_and_back_again_loses_nothing(balance
         time.sleep(3)
     assert load.report.failed == 0, load.report
     assert balances.settings() == balances.before
+
+
+def test_a_rollback_passes_over_the_build_that_a_gate_refused_and_the_one_it_left(balances: App) -> None:
+    balances.install()
+    balances.env(REVISION="r2")
+    assert balances.release().returncode == 0
+    balances.env(REVISION="bad", HEALTHZ_STATUS="500")
+    assert balances.release().returncode == 3
+    with balances.load() as load:
+        first = balances.run("rollback", "balances", "-o", "json")
+        assert (first.returncode, balances.live_revisions()) == (0, {"r1": 6}), first.stderr
+        assert json.loads(first.stdout)["outcome"] == "rolledBack"
+        again = balances.run("rollback", "balances")
+        assert (again.returncode, balances.live_revisions()) == (2, {"r1": 6}), again.stderr
+        assert "refused or left before" in again.stderr
+    assert (load.report.failed, load.report.answers("bad")) == (0, 0), load.report
