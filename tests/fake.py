@@ -356,12 +356,13 @@ class Signal:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster, self._event = cluster, threading.Event()
+        self._others = set(threading.enumerate())
 
     def ring(self) -> None:
         self._event.set()
 
     def wait(self, seconds: float | None) -> None:
-        if any(one.name.startswith("gate ") for one in threading.enumerate()):
+        if any(one.name.startswith("gate ") for one in threading.enumerate() if one not in self._others):
             self._event.wait(1.0)
         self._event.clear()
         self._cluster.tick(max(seconds or 0.0, 0.01))

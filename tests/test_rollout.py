@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from strategies.blue_green import BlueGreen
 from strategies.model import Outcome, Phase, Rehold, Wish
 from strategies.quantities import NONE, Amount
 from strategies.rolling import Rolling
+from tests.answering import eventually
 from tests.fake import Cluster, silence
 from tests.objects import hash_of, memory, own, template
 from tests.run import NO, YES, Release, Says, gate, gates
@@ -291,10 +293,12 @@ def test_the_time_out_does_not_count_while_the_old_side_is_kept():
     assert release.run() == Result(Outcome.PROMOTED)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_gate_that_breaks_says_no():
+def test_a_gate_that_breaks_turns_the_release_round(monkeypatch):
+    told = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
     release = Release(Cluster.running(), BLUE_GREEN, gates(before=Says(Answer.PASS, then=kill)))
     assert release.run().reason == "gate smoke said no: it broke; its traceback is on standard error"
+    assert eventually(lambda: [one.exc_type for one in told] == [Killed])
 
 
 # -- killed anywhere ----------------------------------------------------------------------------------------
