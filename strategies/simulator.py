@@ -116,7 +116,9 @@ class World:
             case Pause():
                 return self._written(replace(self._last, paused=True))
             case Rehold():
-                return self._written(self._last, reheld=True)
+                lowered = self._last.held and not self.settings.held
+                paused = self._last.paused or lowered
+                return self._written(replace(self._last, paused=paused), reheld=True)
             case Pin(service, revision):
                 return self._selecting(service, pin=revision)
             case Valve(service, on):

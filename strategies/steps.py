@@ -165,6 +165,8 @@ def _keep_stable(seen: Observed) -> Step | None:
 
     An abort right after Finish sees them all, and traffic moved back to them would end with them.
     """
+    if seen.retiring and seen.tampered:
+        return Rehold()
     if seen.retiring and seen.replicas and not seen.stable.gone:
         old = min(seen.stable.desired, seen.replicas)
         return Hold(old, max(seen.preview.desired, seen.replicas - old), Phase.RETURNING)
