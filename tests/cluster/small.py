@@ -19,6 +19,7 @@ def small(cluster: Cluster, namespace: str, folder: Path, replicas: int = 2) -> 
     app = example(cluster, namespace, "balances", folder)
     app.edit("deployment.yaml", lambda one: one["spec"].update(replicas=replicas))
     app.edit("deployctl.yaml", lambda one: one["spec"]["gates"].pop("after"))
+    app.edit("deployctl.yaml", lambda one: one["spec"]["drain"].update(preStop="2s"))
     app.user = "releaser"
     return app
 
