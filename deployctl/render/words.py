@@ -17,6 +17,7 @@ from strategies.model import (
     Finish,
     Hold,
     Observed,
+    Outcome,
     Pause,
     Phase,
     Pin,
@@ -66,7 +67,8 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
         case Return():
             return f"bring stable {seen.stable.revision} back to {seen.replicas} pods"
         case Restore(outcome):
-            return f"restore the user's settings; {outcome.value}"
+            ends = "promoted" if outcome is Outcome.PROMOTED else "back on stable"
+            return f"restore the user's settings; {ends}"
 
 
 def _because(seen: Observed) -> str:
