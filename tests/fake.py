@@ -54,6 +54,8 @@ class Cluster:
     eager: bool = False  # run the controllers after every write, pods ready at once
     closed: threading.Event = field(default_factory=threading.Event)
     restarted: list[str] = field(default_factory=list)
+    gone: list[tuple[str, Json]] = field(default_factory=list)  # what was deleted, with the version of that
+    lock: Any = field(default_factory=threading.RLock, repr=False)
     history: list[Counter[str]] = field(default_factory=list)  # who served, tick by tick
 
     @classmethod
@@ -71,8 +73,11 @@ class Cluster:
 
     def put(self, resource: str, one: Json) -> Json:
         """Store an object as anybody's write would: with a new version, a new generation where its spec changed."""
+        with self.lock:
+            return self._put(resource, copy.deepcopy(one))
+
+    def _put(self, resource: str, one: Json) -> Json:
         self.version += 1
-        one = copy.deepcopy(one)
         before = self.objects.get((resource, one["metadata"]["name"]))
         one["kind"] = KINDS[resource]
         one["metadata"].setdefault("namespace", NAMES.namespace)
@@ -91,11 +96,22 @@ class Cluster:
         return self.put(resource, _defaulted(one))
 
     def drop(self, resource: str, name: str) -> None:
-        self.version += 1
-        del self.objects[resource, name]
+        with self.lock:
+            self.version += 1
+            one = self.objects.pop((resource, name))
+            last = {**one["metadata"], "resourceVersion": str(self.version)}
+            self.gone.append((resource, {**one, "metadata": last}))
 
     def all(self, resource: str) -> list[Json]:
-        return [one for (kind, _), one in self.objects.items() if kind == resource]
+        with self.lock:
+            return [one for (kind, _), one in self.objects.items() if kind == resource]
+
+    def since(self, version: int, resource: str, query: Any) -> list[Json]:
+        """Give the events of a watch after a version, in order."""
+        there = [{"type": "MODIFIED", "object": one} for one in self.all(resource)]
+        gone = [{"type": "DELETED", "object": one} for kind, one in self.gone if kind == resource]
+        new = (one for one in (*there, *gone) if _version(one["object"]) > version)
+        return sorted((one for one in new if _selected(one["object"], query)), key=_moment)
 
     def restart(self, image: str, *, after: float = 0.0) -> None:
         """Let one pod of an image fail its probe for a while, once, when it is late enough."""
@@ -320,7 +336,6 @@ class Api:
     def __init__(self, cluster: Cluster, page: tuple[int, bytes] = (200, b"ok")) -> None:
         self.cluster, self.page = cluster, page
         self.proxied: list[str] = []
-        self._one_at_a_time = threading.RLock()
 
     def get(self, where: str, **query: str) -> Json:
         return self.send(Request("GET", where, query=query))
@@ -329,7 +344,7 @@ class Api:
         return self.send(Request("POST", where, body))
 
     def send(self, request: Request) -> Json:
-        with self._one_at_a_time:
+        with self.cluster.lock:
             return self.cluster.call(request)
 
     def raw(self, request: Request, timeout_seconds: float) -> tuple[int, bytes]:
@@ -341,13 +356,14 @@ class Api:
         return BEGAN + dt.timedelta(seconds=self.cluster.now)
 
     def lines(self, request: Request, silence_seconds: float) -> Iterator[Json]:
-        """Watch: everything that is there, whenever anything has changed."""
+        """Watch from a version on."""
         del silence_seconds
-        resource, shown = request.path.rpartition("/")[2], dict[str, str]()
-        while not self.cluster.closed.wait(0.005):
-            with self._one_at_a_time:
-                there = [one for one in self.cluster.all(resource) if _selected(one, request.query)]
-                events = list(_events(shown, copy.deepcopy(there), str(self.cluster.version)))
+        cluster, resource = self.cluster, request.path.rpartition("/")[2]
+        version = int(request.query["resourceVersion"])
+        while not cluster.closed.wait(0.005):
+            with cluster.lock:
+                events = copy.deepcopy(cluster.since(version, resource, request.query))
+                version = cluster.version
             yield from events
 
 
@@ -467,17 +483,12 @@ def _selected(one: Json, query: Any) -> bool:
     return named in ("", one["metadata"]["name"]) and all(labels.get(k) == v for k, _, v in pairs)
 
 
-def _events(shown: dict[str, str], there: list[Json], version: str) -> Iterator[Json]:
-    """Tell what changed since it was shown last."""
-    names = {one["metadata"]["name"] for one in there}
-    for one in there:
-        name, now = one["metadata"]["name"], one["metadata"]["resourceVersion"]
-        if shown.get(name) != now:
-            shown[name] = now
-            yield {"type": "MODIFIED", "object": one}
-    for name in [one for one in shown if one not in names]:
-        del shown[name]
-        yield {"type": "DELETED", "object": {"metadata": {"name": name, "resourceVersion": version}}}
+def _version(one: Json) -> int:
+    return int(one["metadata"]["resourceVersion"])
+
+
+def _moment(event: Json) -> int:
+    return _version(event["object"])
 
 
 def _same(one: Json, other: Json) -> bool:
