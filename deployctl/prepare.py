@@ -13,7 +13,17 @@ from deployctl.cluster.api import JSON_PATCH, Api, ApiError, Denied, NotFound, R
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names
 from deployctl.errors import Conflict, DeployctlError, Forbidden, Refused, UsageError
-from deployctl.memory import ANNOTATION, HASH, HELD_SECONDS, LABEL, Memory, Settings, recalled
+from deployctl.memory import (
+    ANNOTATION,
+    HASH,
+    HELD_SECONDS,
+    LABEL,
+    Memory,
+    Settings,
+    annotation,
+    load,
+    recalled,
+)
 from deployctl.observe import live, owned_by, replica_set, settled
 from deployctl.secrecy import masked, secret
 from deployctl.spec import App
@@ -276,7 +286,7 @@ def _startable(ready: Prepared) -> None:
         )
     if _rolling(deployment, ready.replica_sets):
         raise Conflict(
-            f"Deployment {name} is in the middle of a rollout by {last_writer(deployment) or 'somebody else'}",
+            f"Deployment {name} is in the middle of a rollout by {last_writer(deployment, ('template',)) or 'somebody else'}",
             advice=f"wait for `kubectl rollout status deployment/{name}`, or end it with `kubectl rollout undo`",
         )
 
@@ -314,18 +324,30 @@ def _selected(api: Api, ready: Prepared) -> None:
     labels = ready.deployment["spec"]["template"]["metadata"]["labels"]
     for one in ready.services:
         name, selector = one["metadata"]["name"], one["spec"].get("selector") or {}
-        pin = next((key for key in (HASH, LABEL) if key in selector), "")
-        if pin:
-            raise Conflict(
-                f"Service {name} is pinned: its selector holds {pin}{_by(one, 'selector')}",
-                advice=f"kubectl patch service/{name} -p '{json.dumps({'spec': {'selector': {pin: None}}})}'",
-            )
+        _free(one)
         if not selector or not _matches(selector, labels):
             raise UsageError(
                 f"Service {name} selects {_written(selector)}, which no pod of {ready.names.deployment} has",
                 advice="mend its selector, or take it out of spec.workload.services",
             )
     _all_listed(api, ready, labels)
+
+
+def _free(service: Json) -> None:
+    """Raise where a Service is pinned: by a release that began in this very moment, or by who knows whom."""
+    selector, name = service["spec"].get("selector") or {}, service["metadata"]["name"]
+    pin = next((key for key in (HASH, LABEL) if key in selector), "")
+    memory = load(annotation(service))
+    if pin and memory:
+        raise Conflict(
+            f"Service {name} is pinned by the release that {memory.by} began at {memory.at}",
+            advice=f"deployctl status {memory.app}",
+        )
+    if pin:
+        raise Conflict(
+            f"Service {name} is pinned: its selector holds {pin}{_by(service, 'selector')}",
+            advice=f"kubectl patch service/{name} -p '{json.dumps({'spec': {'selector': {pin: None}}})}'",
+        )
 
 
 def _written(selector: Json) -> str:

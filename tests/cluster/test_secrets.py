@@ -95,7 +95,7 @@ def test_a_release_that_died_before_its_template_was_written_goes_on_from_its_fi
     running.kill()
     running.communicate()
     told(app.release(), 0, "promoted")
-    told(app.run("rollback", app.name), 0, "back on ")
+    told(app.run("rollback", app.name), 0, "rolled back to ")
 
 
 def test_a_template_that_is_refused_is_not_quoted(app: App, env: dict[str, str]) -> None:

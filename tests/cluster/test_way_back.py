@@ -82,9 +82,9 @@ def dead_at(app: App, text: str) -> None:
     running.communicate()
 
 
-def is_back(app: App, *command: str) -> str:
+def is_back(app: App, *command: str, says: str = "back on ") -> str:
     """Run a command that goes back, and find all as before."""
-    said = told(app.run(*command), 0, f"{app.name}: back on ")
+    said = told(app.run(*command), 0, f"{app.name}: {says}")
     assert app.live_revisions() == {"r1": 2}
     assert app.settings() == app.before
     assert app.leftovers() == []
@@ -127,4 +127,4 @@ def test_a_finished_release_goes_back_without_its_record(app: App, broken: Any) 
     app.edit("deployctl.yaml", lambda one: one["spec"].pop("gates"))
     told(app.release(), 0, "promoted")
     broken(app)
-    is_back(app, "rollback", app.name)
+    is_back(app, "rollback", app.name, says="rolled back to ")
