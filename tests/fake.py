@@ -27,6 +27,7 @@ from strategies.simulator import Settings, World
 from tests.objects import NAMES, Json, deployment, hash_of, pod, replica_set, service, template
 
 BEGAN = dt.datetime(2026, 11, 23, 12, 0, 0, tzinfo=dt.UTC)
+MOST_TICKS, MOST_WRITES = 20_000, 1_000
 KINDS = {
     "deployments": "Deployment",
     "replicasets": "ReplicaSet",
@@ -167,6 +168,7 @@ class Cluster:
             self.meanwhile.pop(0)(self)
         written = self._write(request, resource, name)
         self.writes.append(request)
+        assert len(self.writes) < MOST_WRITES, "this release never ends"
         if self.eager:
             self.settle()
         return copy.deepcopy(written)
@@ -216,6 +218,7 @@ class Cluster:
 
     def tick(self, seconds: float) -> None:
         """Let time pass, pods become ready and every controller act."""
+        assert len(self.history) < MOST_TICKS, "this release never ends"
         self.now += seconds
         self._probe()
         self._deploy()
