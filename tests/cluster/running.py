@@ -60,8 +60,9 @@ def under_load(app: App, *, keepalive: bool = False) -> Iterator[None]:
     assert load.report.failed == 0, [str(one) for one in load.report.failures[:20]]
 
 
-def begun(app: App, *args: str, says: str) -> Running:
-    app.env(REVISION="r2")
+def begun(app: App, *args: str, says: str, revision: str = "r2") -> Running:
+    """Release a new revision up to what its story says."""
+    app.env(REVISION=revision)
     running = Running(app, "release", str(app.spec), *args)
     running.told(says)
     return running

@@ -49,8 +49,8 @@ def after_the_shift(balances: App) -> App:
 
 @pytest.fixture
 def in_mid_walk(sessions: App) -> App:
-    """Rolling: each batch of two bakes for five seconds."""
-    sessions.strategy(bake="5s")
+    """Rolling: each batch of two bakes for three seconds."""
+    sessions.strategy(bake="3s")
     return graceful(sessions).install()
 
 
@@ -361,4 +361,124 @@ def test_an_app_that_is_scaled_to_nothing_goes_back_and_serves_again(
     with under_load(app):
         app.kubectl("rollout", "status", f"deployment/{app.name}", "--timeout=60s")
     assert app.live_revisions() == {"r1": 6}
+    assert as_before(app)
+
+
+def deleted(app: App, revision: str, *, marked: str = "") -> None:
+    """Delete one pod of a revision; with `marked` one whose metadata holds it."""
+    chosen = app.hash_of(revision)
+    names = [
+        one["metadata"]["name"]
+        for one in app.pods()
+        if one["metadata"]["labels"]["pod-template-hash"] == chosen and marked in str(one["metadata"])
+    ]
+    app.kubectl("delete", "pod", names[0], "--wait=false")
+
+
+def test_pods_that_are_deleted_before_the_shift_come_back(before_the_shift: App) -> None:
+    app = before_the_shift
+    with under_load(app):
+        running = begun(app, says="of 5 pods ready")
+        deleted(app, "r2")
+        running.told("promoteAfter")
+        deleted(app, "r1")
+        deleted(app, "r2")
+        app.cluster.wait(lambda: app.live_revisions() == {"r1": 6, "r2": 5}, what="other pods in their place")
+        assert running.goes_on("promote") == 0, running.story
+        assert app.live_revisions() == {"r2": 6}
+    assert as_before(app)
+
+
+def test_pods_that_are_deleted_after_the_shift_come_back(after_the_shift: App) -> None:
+    app = after_the_shift
+    with under_load(app, keepalive=True):
+        running = begun(app, says="keepOld")
+        deleted(app, "r1")
+        deleted(app, "r2")
+        app.cluster.wait(lambda: app.live_revisions() == {"r1": 6, "r2": 6}, what="other pods in their place")
+        assert running.goes_on("finish") == 0, running.story
+        assert app.live_revisions() == {"r2": 6}
+    assert as_before(app)
+
+
+def test_pods_that_are_deleted_in_mid_walk_come_back(sessions: App) -> None:
+    """A dark one, one that serves, a detached one."""
+    app = sessions
+    app.strategy(bake="3s")
+    app.install()
+    with under_load(app):
+        running = begun(app, says="of 2 pods ready")
+        deleted(app, "r2")
+        running.told("2 preview pods to bake")
+        deleted(app, "r2", marked="deployctl.dev/serving")
+        running.told("detach 2 pods")
+        time.sleep(1)
+        deleted(app, "r1", marked="pod-deletion-cost")
+        assert (running.ends(), app.live_revisions()) == (0, {"r2": 6}), running.story
+    assert as_before(app)
+
+
+@pytest.mark.parametrize("word", ["resume", "abort"])
+def test_a_manifest_that_is_applied_while_no_process_lives_moves_nothing(balances: App, word: str) -> None:
+    app = balances
+    app.strategy(promoteAfter="2s", keepOld="1s")
+    app.edit("deployment.yaml", lambda one: one["spec"].pop("strategy"))
+    app.install()
+    with under_load(app):
+        begun(app, says="promoteAfter").dies()
+        app.edit("deployment.yaml", lambda one: one["spec"].update(minReadySeconds=1))
+        app.cluster.apply(app.folder / "deployment.yaml", app.namespace)
+        time.sleep(5)
+        assert app.live_revisions()["r1"] == 6
+        ended = app.run(word, app.name)
+        assert "kubectl-client-side-apply at" in ended.stderr
+        assert (ended.returncode, app.live_revisions()) == (
+            0,
+            {"r2": 6} if word == "resume" else {"r1": 6},
+        ), ended.stderr
+    app.before["deployment"]["spec"].update(minReadySeconds=1)
+    app.before["deployment"]["metadata"] = app.settings()["deployment"]["metadata"]
+    assert as_before(app)
+
+
+def test_a_memory_that_rollout_undo_brings_back_is_nobodys(balances: App) -> None:
+    """As where a process died before it could sweep the copies that the Deployment controller made."""
+    app = balances
+    app.install()
+    app.env(REVISION="r2")
+    assert app.release().returncode == 0
+    old = app.get("rs", f"{app.name}-{app.hash_of('r1')}")
+    running = begun(app, says="keepOld", revision="r3")
+    memory = app.get("deployment")["metadata"]["annotations"]["deployctl.dev/release"]
+    assert running.ends() == 0, running.story
+    app.kubectl("annotate", "rs", old["metadata"]["name"], f"deployctl.dev/release={memory}")
+    with under_load(app):
+        app.kubectl("rollout", "undo", f"deployment/{app.name}", f"--to-revision={revision_of(old)}")
+        app.kubectl("rollout", "status", f"deployment/{app.name}", "--timeout=60s")
+        assert "deployctl.dev/release" in app.get("deployment")["metadata"]["annotations"]
+        assert "at rest" in app.run("status", app.name).stdout
+        assert "no release is in flight" in app.run("abort", app.name).stdout
+        app.env(REVISION="r4")
+        done = app.release()
+        assert (done.returncode, app.live_revisions()) == (0, {"r4": 6}), done.stderr
+    assert as_before(app)
+
+
+def revision_of(replica_set: Json) -> str:
+    return str(replica_set["metadata"]["annotations"]["deployment.kubernetes.io/revision"])
+
+
+def test_what_kubectl_rollout_may_and_may_not_do_in_mid_walk(in_mid_walk: App) -> None:
+    app = in_mid_walk
+    with under_load(app, keepalive=True):
+        running = begun(app, says="of 2 pods ready")
+        app.kubectl("rollout", "pause", f"deployment/{app.name}")
+        running.told("wrote spec.paused: false -> true")
+        running.told("2 preview pods to bake")
+        app.kubectl("rollout", "resume", f"deployment/{app.name}")
+        running.told("wrote spec.paused: true -> false")
+        app.kubectl("set", "image", f"deployment/{app.name}", "app=localhost/igaming:2")
+        running.told("wrote image of app: localhost/igaming:1 -> localhost/igaming:2")
+        assert (running.ends(), app.live_revisions()) == (0, {"r2": 6}), running.story
+    assert f"  next: deployctl release {app.name} --image app=localhost/igaming:2\n" in running.story
     assert as_before(app)
