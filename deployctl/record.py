@@ -107,12 +107,19 @@ class Record:
             return Kept()
 
     def begin(self, entry: Entry, spec: Json | None, template: Json) -> Json:
-        """Write down a release before anything is touched; the same id again changes nothing else."""
-        known = self.read().releases
-        older = tuple(one for one in known if one.id != entry.id)
-        entry = next((_joined(one, entry) for one in known if one.id == entry.id), entry)
-        kept = _keepable(template)
-        held = {"releases": _releases((entry, *older)), "template": kept, "intent": None}
+        """Write down a release before anything is touched; the same id again changes nothing else.
+
+        A wish for it that no process has heard yet stays, unless it was to pause: this run is the answer to that.
+        """
+        known = self.read()
+        older = tuple(one for one in known.releases if one.id != entry.id)
+        entry = next((_joined(one, entry) for one in known.releases if one.id == entry.id), entry)
+        held: dict[str, str | None] = {
+            "releases": _releases((entry, *older)),
+            "template": _keepable(template),
+        }
+        if known.intent is None or known.intent.release != entry.id or known.intent.wish == "pause":
+            held["intent"] = None
         return self._write({**held, "spec": json.dumps(spec)} if spec else held)
 
     def end(self, entry: Entry) -> Json:

@@ -121,11 +121,15 @@ def finished_by_itself(there: Found) -> bool:
 
 
 def _strategy(memory: Memory, app: App | None) -> Strategy:
-    """Take the spec's options where they are of the strategy that began; else its defaults."""
+    """Take the spec's options where they are of the strategy that began; else its defaults.
+
+    The way back is the same for all, so without the app's spec a strategy that is not installed here will do.
+    """
     if app and app.spec.strategy.kind == memory.strategy:
         options: Strategy = app.spec.strategy.options
         return options
-    if memory.strategy == ROLLBACK:
+    missing = memory.strategy not in plugins.names(plugins.STRATEGIES)
+    if memory.strategy == ROLLBACK or (app is None and missing):
         return BACK
     chosen: Strategy = plugins.find(plugins.STRATEGIES, memory.strategy)()
     return chosen

@@ -92,9 +92,24 @@ def test_a_note_leaves_the_template_and_the_wish(cluster):
     assert (kept.template, kept.intent, kept.releases[0].reason) == (template(), WISH, "waits for a person")
 
 
-def test_a_new_run_forgets_the_wishes_of_the_one_before(cluster):
+def test_a_run_answers_the_wish_to_pause_that_was_left_for_the_one_before(cluster):
+    record(cluster).begin(entry(), None, template())
+    record(cluster).leave(Intent("r1", "pause", "ann@desk/1", "2026-11-23T12:00:00Z"))
+    record(cluster).begin(entry(), None, template())
+    assert record(cluster).read().intent is None
+
+
+def test_a_wish_to_promote_outlives_the_process_that_did_not_hear_it(cluster):
+    record(cluster).begin(entry(), None, template())
     record(cluster).leave(WISH)
     record(cluster).begin(entry(), None, template())
+    assert record(cluster).read().intent == WISH
+
+
+def test_a_wish_for_another_release_is_forgotten(cluster):
+    record(cluster).begin(entry(), None, template())
+    record(cluster).leave(WISH)
+    record(cluster).begin(entry("r2"), None, template())
     assert record(cluster).read().intent is None
 
 
