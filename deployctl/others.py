@@ -15,14 +15,14 @@ from typing import Any
 
 import msgspec
 
-from deployctl.memory import ANNOTATION, HASH, LABEL, Memory, Settings, annotation
+from deployctl.difference import unlike
+from deployctl.memory import HASH, LABEL, Memory, Settings, annotation
 from deployctl.observe import Snapshot
 from deployctl.secrecy import masked, secret
 from deployctl.template import bare, digest, images
 from strategies.model import Phase
 
 Json = dict[str, Any]
-Change = tuple[str, Any, Any]  # where, what was there, what is there now
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Others:
         if annotation(before) and not annotation(now):
             yield f"somebody took the memory of this release off the Deployment{by(now)}; it is put back"
         yield from self._of_template(before, now, memory)
-        for where, old, new in _differences(_fields(before), _fields(now), "spec"):
+        for where, old, new in unlike(_fields(before), _fields(now), "spec"):
             name = where.split(".")[1]
             yield f"{who(now, name)} wrote {where}: {_said(old)} -> {_said(new)}; {_meaning(name)}"
 
@@ -88,7 +88,7 @@ class Others:
         before, self.services[name] = self.services[name], now
         if annotation(before) and not annotation(now):
             yield f"somebody took the memory of this release off Service {name}{by(now)}"
-        for where, old, new in _differences(before["spec"], now["spec"], "spec"):
+        for where, old, new in unlike(before["spec"], now["spec"], "spec"):
             ours = any(where == f"spec.selector.{key}" for key in (HASH, LABEL))
             meaning = "it is put back" if ours else "it is left so"
             yield f"{who(now)} wrote {where} of Service {name}: {_said(old)} -> {_said(new)}; {meaning}"
@@ -192,14 +192,14 @@ def by(thing: Json) -> str:
 def _meaning(name: str) -> str:
     if name == "replicas":
         return "followed"
-    return (
-        "the hold is put back" if name == "paused" else "the hold is put back, and this comes back at the end"
-    )
+    if name == "paused":
+        return "the hold is put back"
+    return "the hold is put back, and this comes back at the end"
 
 
 def changes(old: Json, new: Json) -> tuple[str, ...]:
     """Put the differences of two pod templates into words: `image of app: a -> b`."""
-    return tuple(_worded(*one) for one in _differences(bare(old), bare(new), "template"))
+    return tuple(_worded(*one) for one in unlike(bare(old), bare(new), "template"))
 
 
 def _worded(where: str, old: Any, new: Any) -> str:
@@ -220,23 +220,6 @@ def _value(one: Any) -> Any:
 
 
 def _said(one: Any) -> str:
-    return (
-        "nothing" if one is None else one if isinstance(one, str) else json.dumps(one, separators=(",", ":"))
-    )
-
-
-def _differences(old: Any, new: Any, where: str) -> Iterator[Change]:
-    """List where two values differ; a list whose items have names is told apart by them."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in (*old, *(key for key in new if key not in old)):
-            yield from _differences(old.get(key), new.get(key), f"{where}.{key}")
-    elif _named(old) and _named(new):
-        before, after = ({one["name"]: one for one in each} for each in (old, new))
-        for key in (*before, *(key for key in after if key not in before)):
-            yield from _differences(before.get(key), after.get(key), f"{where}[{key}]")
-    elif old != new and ANNOTATION not in where:
-        yield where, old, new
-
-
-def _named(one: Any) -> bool:
-    return isinstance(one, list) and all(isinstance(each, dict) and "name" in each for each in one)
+    if one is None:
+        return "nothing"
+    return one if isinstance(one, str) else json.dumps(one, separators=(",", ":"))
