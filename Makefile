@@ -17,7 +17,7 @@ $(READY): requirements/lock.txt pyproject.toml
 	@touch $@
 
 test: $(READY)  ## Run everything that needs no cluster
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(READY)  ## Check style and types
 	$(BIN)/ruff check .
