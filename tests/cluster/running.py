@@ -28,7 +28,9 @@ class Running:
         """Wait until the story goes on to tell it."""
         until = time.monotonic() + timeout
         while (found := self.story.find(text, self._read)) < 0:
-            assert time.monotonic() < until, f"never told: {text!r}\n{self.story}"
+            if time.monotonic() > until:
+                self.dies()
+                raise AssertionError(f"never told: {text!r}\n{self.story}")
             time.sleep(0.02)
         self._read = found + len(text)
 

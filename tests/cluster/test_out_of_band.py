@@ -377,6 +377,7 @@ def deleted(app: App, revision: str, *, marked: str = "") -> None:
 
 def test_pods_that_are_deleted_before_the_shift_come_back(before_the_shift: App) -> None:
     app = before_the_shift
+    app.env(READY_AFTER="3s")
     with under_load(app):
         running = begun(app, says="of 5 pods ready")
         deleted(app, "r2")
@@ -406,6 +407,7 @@ def test_pods_that_are_deleted_in_mid_walk_come_back(sessions: App) -> None:
     app = sessions
     app.strategy(bake="3s")
     app.install()
+    app.env(READY_AFTER="3s")
     with under_load(app):
         running = begun(app, says="of 2 pods ready")
         deleted(app, "r2")
@@ -470,6 +472,7 @@ def revision_of(replica_set: Json) -> str:
 
 def test_what_kubectl_rollout_may_and_may_not_do_in_mid_walk(in_mid_walk: App) -> None:
     app = in_mid_walk
+    app.env(READY_AFTER="3s")
     with under_load(app, keepalive=True):
         running = begun(app, says="of 2 pods ready")
         app.kubectl("rollout", "pause", f"deployment/{app.name}")
