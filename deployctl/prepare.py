@@ -24,7 +24,7 @@ from deployctl.memory import (
     load,
     recalled,
 )
-from deployctl.observe import live, owned_by, replica_set, settled
+from deployctl.observe import owned_by, replica_set, settled
 from deployctl.secrecy import masked, secret
 from deployctl.spec import App
 from deployctl.template import bare, digest, lacking_pre_stop, restarted, with_images, with_pre_stop
@@ -475,7 +475,3 @@ def _unlike(stated: Any, there: Any, where: str = "") -> Iterator[str]:
         else:
             now, then = (json.dumps(masked(one, where)) for one in (there, stated))
             yield f"{where} is {now}, the manifest says {then}"
-
-
-def pods_of(pods: Iterable[Json], owner: Json) -> tuple[Json, ...]:
-    return tuple(one for one in pods if owned_by(one, owner) and live(one))

@@ -20,7 +20,7 @@ ALLOWED = {
     "strategies",
     "typing",
 }
-MODULES = sorted(Path(strategies.__path__[0]).glob("*.py"))
+MODULES = sorted(Path(strategies.__path__[0]).rglob("*.py"))
 
 
 def imported(module: Path) -> set[str]:
