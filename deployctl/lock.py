@@ -41,6 +41,7 @@ class Lock:
         self._clock, self._sleep, self._renew_seconds = clock, sleep, renew_seconds
         self._namespace, self._name = namespace, f"deployctl-{app}"
         self._stop = threading.Event()
+        self._confirmed = float("-inf")
         self.lost: LockLost | None = None
 
     @property
@@ -91,16 +92,21 @@ class Lock:
                 return
             return
 
-    def confirm(self) -> None:
-        """Ask whether the Lease is still ours; raise LockLost where it is not.
+    def confirm(self, trusted_seconds: float = 0.0) -> None:
+        """Ask whether the Lease is still ours, unless it was so long ago at most; raise LockLost where it is not.
 
         For writes that no fence guards: a process that was suspended may wake with a look that is long past.
         """
-        holder = holder_of(self.look() or {"spec": {}})
+        if self.lost or self._clock() - self._confirmed >= trusted_seconds:
+            self._confirm()
+
+    def _confirm(self) -> None:
+        asked, holder = self._clock(), holder_of(self.look() or {"spec": {}})
         if holder != self.holder:
             self.lost = LockLost(f"{holder or 'somebody'} took the lock")
         if self.lost:
             raise self.lost
+        self._confirmed = asked
 
     def _outlive(self, lease: Json, holder: str, wait: Callable[[str, float], None] | None) -> None:
         """Watch the holder for one lease time on our own clock, which no skew between clocks can shorten."""

@@ -7,6 +7,7 @@ only where the facts agree with it: the Deployment's own fields, or something of
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -72,6 +73,7 @@ class Memory(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         return msgspec.json.encode(self).decode()
 
 
+@lru_cache(maxsize=64)  # a loop reads the same annotation several times a turn
 def load(text: str) -> Memory | None:
     """Read the annotation; None where it cannot be read, for then it is nobody's."""
     try:

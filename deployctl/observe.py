@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -187,10 +188,11 @@ def side(look: Snapshot, template: str) -> Side:
     if owner is None:
         return Side("", trouble="")
     pods = [one for one in look.pods if owned_by(one, owner) and live(one)]
+    behind = _behind(look.slices)
     return Side(
         revision=owner["metadata"]["labels"][HASH],
         desired=owner["spec"].get("replicas", 0),
-        pods=tuple(_pod(one, look.slices) for one in sorted(pods, key=_age)),
+        pods=tuple(_pod(one, behind) for one in sorted(pods, key=_age)),
         trouble=_refused(owner) or next((why for one in pods if (why := stuck(one))), ""),
         lingers=lingers(owner["spec"]["template"], SPREAD_SECONDS),
     )
@@ -209,14 +211,20 @@ def live(pod: Json) -> bool:
     return not ended and "deletionTimestamp" not in pod["metadata"]
 
 
-def _pod(pod: Json, slices: Iterable[Json]) -> Pod:
+def _behind(slices: Iterable[Json]) -> Counter[str]:
+    """Count for each pod the Services that send it new connections; several slices of one count once."""
+    pairs = {(_of_service(one), name) for one in slices for name in ready_endpoints(one)}
+    return Counter(name for _, name in pairs)
+
+
+def _pod(pod: Json, behind: Counter[str]) -> Pod:
     meta = pod["metadata"]
     return Pod(
         name=meta["name"],
         ready=ready(pod),
         labelled=LABEL in (meta.get("labels") or {}),
         detached=(meta.get("annotations") or {}).get(COST) == DETACHED_COST,
-        endpoints=len({_of_service(one) for one in slices if meta["name"] in ready_endpoints(one)}),
+        endpoints=behind[meta["name"]],
     )
 
 

@@ -100,10 +100,12 @@ def guess(api: Api, name: str) -> Names:
     return Names(api.namespace, name, name, tuple(one["metadata"]["name"] for one in selecting))
 
 
-def prepare(api: Api, app: App, objects: Iterable[Json], wanted: Wanted) -> Prepared:
+def prepare(
+    api: Api, app: App, objects: Iterable[Json], wanted: Wanted, there: Found | None = None
+) -> Prepared:
     """Find the app and complete the template; raise for everything that stands against a release."""
     _right_cluster(api, app)
-    there, objects = find(api, names_of(app, api.namespace)), tuple(objects)
+    there, objects = there or find(api, names_of(app, api.namespace)), tuple(objects)
     live_template, memory = there.deployment["spec"]["template"], there.memory
     raw = _chosen(objects, there.names, live_template, wanted)
     preview, added = _completed(api, app, there.deployment, raw)
@@ -116,7 +118,7 @@ def prepare(api: Api, app: App, objects: Iterable[Json], wanted: Wanted) -> Prep
         stable=template_of(there.replica_sets, memory.stable) if memory else live_template,
         preview=preview,
         warnings=tuple(_warnings(there.deployment, there.services)),
-        not_released=tuple(_differences(api, there.names, objects)),
+        not_released=tuple(_differences(api, there, objects)),
         added_pre_stop=added,
     )
 
@@ -434,7 +436,7 @@ def _last_applied(thing: Json) -> Json:
     return applied
 
 
-def _differences(api: Api, names: Names, objects: tuple[Json, ...]) -> Iterator[str]:
+def _differences(api: Api, known: Found, objects: tuple[Json, ...]) -> Iterator[str]:
     """Name what of the manifests differs from the cluster and is no business of a release."""
     for one in objects:
         kind, name = one["kind"], one["metadata"]["name"]
@@ -443,11 +445,17 @@ def _differences(api: Api, names: Names, objects: tuple[Json, ...]) -> Iterator[
             yield f"{kind} {name}: not compared"
             continue
         try:
-            there = api.get(path(names.namespace, resource, name))
+            there = _known(known, kind, name) or api.get(path(known.names.namespace, resource, name))
         except NotFound:
             yield f"{kind} {name}: not in the cluster"
             continue
         yield from (f"{kind} {name}: {where}" for where in _unlike(_without_template(one), there))
+
+
+def _known(known: Found, kind: str, name: str) -> Json | None:
+    """Give an object that was read already."""
+    there = {"Deployment": (known.deployment,), "Service": known.services}.get(kind, ())
+    return next((one for one in there if one["metadata"]["name"] == name), None)
 
 
 def _without_template(one: Json) -> Json:

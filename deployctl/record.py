@@ -65,8 +65,14 @@ def parse(config_map: Json | None) -> Kept:
         spec=_read(held.get("spec"), Json),
         template=_read(held.get("template"), Json),
         releases=_read(held.get("releases"), tuple[Entry, ...]) or (),
-        intent=_read(held.get("intent"), Intent),
+        intent=intent_of(config_map),
     )
+
+
+def intent_of(config_map: Json | None) -> Intent | None:
+    """Read the wish left for the running release, and nothing else of the record."""
+    found: Intent | None = _read(((config_map or {}).get("data") or {}).get("intent"), Intent)
+    return found
 
 
 def refused(releases: tuple[Entry, ...]) -> frozenset[str]:

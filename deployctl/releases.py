@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,15 +15,16 @@ import msgspec
 
 from deployctl import plugins
 from deployctl.cluster.api import Api, Stale
-from deployctl.cluster.patches import Writer
+from deployctl.cluster.patches import Writer, forget_copy
 from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
+from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
 from deployctl.memory import HELD_SECONDS, Memory, Settings, annotation, load
 from deployctl.observe import replica_set
 from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, now
-from deployctl.rollout import Orders, Result, Rollout, Story, raised
+from deployctl.rollout import TICK_SECONDS, Orders, Result, Rollout, Story, raised
 from deployctl.spec import App, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
 from strategies.blue_green import BlueGreen
@@ -120,6 +122,13 @@ def finished_by_itself(there: Found) -> bool:
     return memory.wrote.paused and memory.wrote.min_ready_seconds < HELD_SECONDS and not left
 
 
+def forget_copies(api: Api, there: Found) -> None:
+    """Take our annotation off ReplicaSets where nothing is in flight: its writer died right before that."""
+    for one in there.replica_sets:
+        if there.memory is None and annotation(one):
+            api.send(forget_copy(one))
+
+
 def _strategy(memory: Memory, app: App | None) -> Strategy:
     """Take the spec's options where they are of the strategy that began; else its defaults.
 
@@ -188,6 +197,20 @@ def _healthy(deployment: Json) -> bool:
     return ready >= int(deployment["spec"].get("replicas", 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a run is made with: how it watches, who keeps its lock, how gates are asked, what time it is."""
+
+    view: Callable[[Api, Names, str], View] = View
+    lock: Callable[[Api, str, str, str], Lock] = Lock
+    stages: Callable[[Callable[[], None]], Stages] = Stages
+    clock: Callable[[], float] = time.monotonic
+    tick_seconds: float = TICK_SECONDS
+
+
+REAL = Means()
+
+
 @dataclass
 class Run:
     """One run under the lock; `last` is the last thing it saw, for whoever must say what stands."""
@@ -201,11 +224,12 @@ class Run:
     last: Observed | None = None
     writes: dict[str, int] = field(default_factory=dict)
     said: tuple[str, ...] = ()
+    means: Means = REAL
 
     def run(self) -> Result:
         """Take the lock, write the record, release, write down how it ended."""
         names = self.plan.names
-        lock = Lock(self.api, names.namespace, names.app, holder())
+        lock = self.means.lock(self.api, names.namespace, names.app, holder())
         lock.take(self.waiting, force=self.force)
         try:
             return self._recorded(lock)
@@ -217,7 +241,7 @@ class Run:
         entry = self._entry()
         back = self.force or self.plan.memory.phase == Phase.RETURNING.value
         self._write_down(lambda: record.begin(entry, self.plan.spec, self.plan.preview), needed=not back)
-        view = View(self.api, self.plan.names, selector_of(self.plan.deployment)).start()
+        view = self.means.view(self.api, self.plan.names, selector_of(self.plan.deployment)).start()
         try:
             result = self._released(view, lock)
         finally:
@@ -270,6 +294,9 @@ class Run:
             story=self.story,
             orders=self.orders,
             known=memory if self.plan.taken_over else None,
+            clock=self.means.clock,
+            stages=self.means.stages,
+            tick_seconds=self.means.tick_seconds,
         )
         try:
             return rollout.run()

@@ -12,6 +12,9 @@ from deployctl.errors import UsageError
 from deployctl.memory import HASH
 
 Json = dict[str, Any]
+MOST_DIGESTS = 512
+# By the template's identity: what a look shows is never changed in place.
+_digests: dict[int, tuple[Json, str]] = {}
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
@@ -21,17 +24,25 @@ def digest(template: Json) -> str:
     The label pod-template-hash is the ReplicaSet's own addition and does not count, nor does the
     `creationTimestamp: null` that API servers wrote until 1.33.
     """
+    known = _digests.get(id(template))
+    if known is None or known[0] is not template:
+        if len(_digests) >= MOST_DIGESTS:
+            _digests.clear()
+        known = _digests[id(template)] = (template, _digest(template))
+    return known[1]
+
+
+def _digest(template: Json) -> str:
     text = json.dumps(bare(template), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def bare(template: Json) -> Json:
     """Give a ReplicaSet's template as its Deployment's: without the hash."""
-    plain = copy.deepcopy(template)
-    meta = plain.get("metadata") or {}
-    (meta.get("labels") or {}).pop(HASH, None)
-    meta.pop("creationTimestamp", None)
-    return plain
+    meta = {key: one for key, one in (template.get("metadata") or {}).items() if key != "creationTimestamp"}
+    if HASH in (meta.get("labels") or {}):
+        meta["labels"] = {key: one for key, one in meta["labels"].items() if key != HASH}
+    return {**template, "metadata": meta} if "metadata" in template else template
 
 
 def with_images(template: Json, images: Mapping[str, str]) -> Json:

@@ -9,7 +9,8 @@ import datetime as dt
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -87,6 +88,8 @@ class Request:
 
 class Api:
     """One cluster as one user. Safe to use from several threads."""
+
+    sleep: Callable[[float], None] = staticmethod(time.sleep)  # between the tries of a read
 
     def __init__(self, target: Target) -> None:
         self._lock = threading.Lock()
@@ -197,6 +200,7 @@ class Api:
             retry=tenacity.retry_if_exception_type(Unreachable),
             stop=tenacity.stop_after_attempt(3),
             wait=_patience,
+            sleep=self.sleep,
             reraise=True,
         )
         answer: Json = retrying(call, request)

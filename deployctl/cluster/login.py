@@ -48,15 +48,14 @@ class Login:
 
 def log_in(target: Target) -> Login:
     """Read the credentials anew: a plugin runs again, a token file is read again."""
-    from kubernetes import client
+    from deployctl.cluster.official import client
 
     configuration = client.Configuration()
     configuration.connection_pool_maxsize = 32
     context, namespace = _configure(configuration, target)
-    made = client.ApiClient(configuration)
-    credentials: dict[str, str] = {}
-    made.update_params_for_auth(credentials, [], ["BearerToken"])
-    pool = made.rest_client.pool_manager
+    pool = client.rest.RESTClientObject(configuration).pool_manager
+    bearer = configuration.auth_settings().get("BearerToken")
+    credentials = {bearer["key"]: bearer["value"]} if bearer else {}
     return Login(configuration.host.rstrip("/"), context, namespace, pool, credentials)
 
 
@@ -77,7 +76,7 @@ def _configure(configuration: Any, target: Target) -> tuple[str, str]:
 
 def _inside(configuration: Any) -> str:
     """Log in as the pod's ServiceAccount; give its namespace."""
-    from kubernetes import config
+    from deployctl.cluster.official import config
 
     try:
         config.load_incluster_config(client_configuration=configuration)
@@ -89,18 +88,19 @@ def _inside(configuration: Any) -> str:
 
 
 def _loader(files: str, context: str | None) -> Any:
-    from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
+    from deployctl.cluster.official import config
 
     named = [one for one in files.split(os.pathsep) if one]
     if not any(Path(one).expanduser().exists() for one in named):
         raise FileNotFoundError("no such file")
-    return KubeConfigLoader(KubeConfigMerger(files).config, context, config_base_path=None)
+    merged = config.kube_config.KubeConfigMerger(files).config
+    return config.kube_config.KubeConfigLoader(merged, context, config_base_path=None)
 
 
 @contextmanager
 def _read(files: str) -> Iterator[None]:
     """Turn what is wrong with a kubeconfig into a message that cannot hold a credential of it."""
-    from kubernetes import config
+    from deployctl.cluster.official import config
 
     try:
         yield

@@ -67,16 +67,20 @@ class Stages:
             self._wake()
 
     def _measure(self, asking: Asking, pods: Callable[[], Asked]) -> None:
+        self._stop.wait(asking.gate.initial_delay_seconds)
+        while not (asking.verdict or self._stop.is_set()):
+            self.measure_once(asking, pods)
+            if not asking.verdict:
+                self._stop.wait(asking.gate.interval_seconds)
+
+    def measure_once(self, asking: Asking, pods: Callable[[], Asked]) -> None:
+        """Measure, fold what was measured so far into a verdict, and wake the loop."""
         gate = asking.gate
         analysis = Analysis(gate.count, gate.failure_limit, gate.consecutive_error_limit)
-        self._stop.wait(gate.initial_delay_seconds)
-        while not (asking.verdict or self._stop.is_set()):
-            asked = replace(pods(), timeout_seconds=gate.timeout_seconds)
-            asking.taken.append(gate.ask.options.measure(asked))
-            asking.verdict = analysis.fold(asking.taken)
-            self._wake()
-            if not asking.verdict:
-                self._stop.wait(gate.interval_seconds)
+        asked = replace(pods(), timeout_seconds=gate.timeout_seconds)
+        asking.taken.append(gate.ask.options.measure(asked))
+        asking.verdict = analysis.fold(asking.taken)
+        self._wake()
 
 
 def _said(question: Question, one: Asking) -> str:
