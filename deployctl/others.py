@@ -36,6 +36,7 @@ class Others:
     overwritten: Json | None = None  # the last foreign template, with who wrote it
     author: str = ""
     unlisted: set[str] = field(default_factory=set)
+    _unanswered: set[tuple[str, str]] = field(default_factory=set)  # resource and name
 
     @classmethod
     def since(cls, look: Snapshot, stable: Json, preview: Json) -> Others:
@@ -50,6 +51,19 @@ class Others:
         elif one.get("kind") == "Service":
             self.services[one["metadata"]["name"]] = one
 
+    def unanswered(self, where: str) -> None:
+        """Note a write of our own, to an object's path, that may or may not have been carried out."""
+        _, resource, name = where.rsplit("/", 2)
+        self._unanswered.add((resource, name))
+
+    def _answered_late(self, resource: str, before: Json, now: Json) -> bool:
+        """Say whether this is what became of a write of ours, each of which changes our annotation, too."""
+        key = (resource, now["metadata"]["name"])
+        if key not in self._unanswered or annotation(before) == annotation(now):
+            return False
+        self._unanswered.remove(key)
+        return True
+
     def notices(self, look: Snapshot, everywhere: Iterable[Json]) -> Iterator[str]:
         """Tell each change since the last call: to the Deployment, the Services, and by Services not listed."""
         yield from self._of_deployment(look)
@@ -59,7 +73,7 @@ class Others:
     def _of_deployment(self, look: Snapshot) -> Iterator[str]:
         before, now, memory = self.deployment, look.deployment, look.memory
         self.deployment = now
-        if not memory:
+        if not memory or now is before or self._answered_late("deployments", before, now):
             return
         if annotation(before) and not annotation(now):
             yield f"somebody took the memory of this release off the Deployment{by(now)}; it is put back"
@@ -86,6 +100,8 @@ class Others:
     def _of_service(self, now: Json) -> Iterator[str]:
         name = now["metadata"]["name"]
         before, self.services[name] = self.services[name], now
+        if now is before or self._answered_late("services", before, now):
+            return
         if annotation(before) and not annotation(now):
             yield f"somebody took the memory of this release off Service {name}{by(now)}"
         for where, old, new in unlike(before["spec"], now["spec"], "spec"):

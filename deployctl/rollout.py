@@ -25,7 +25,7 @@ from deployctl.lock import Lock
 from deployctl.memory import Memory, Settings, adopted, annotation, held, load
 from deployctl.observe import Snapshot, Witness, observe, owned_by, replica_set, settled
 from deployctl.others import Others, by
-from deployctl.record import Intent, parse
+from deployctl.record import Intent, intent_of
 from deployctl.spec import Gates
 from deployctl.template import digest
 from strategies.model import (
@@ -53,6 +53,7 @@ from strategies.model import (
 Json = dict[str, Any]
 TICK_SECONDS = 1.0  # how often a countdown is told anew; costs no call
 PATIENCE_SECONDS = 0.2
+TRUST_SECONDS = 0.25  # how long the lock counts as ours for the next of several labels, which move no Service
 MOST_RACES = 50  # lost in a row: then it is no race, and who keeps refusing should be told of
 
 
@@ -108,9 +109,11 @@ class Rollout:
     orders: Orders = field(default_factory=Orders)
     known: Memory | None = None  # what this run wrote to the Deployment last
     clock: Callable[[], float] = time.monotonic
+    stages: Callable[[Callable[[], None]], Stages] = Stages  # is given what wakes the loop
+    tick_seconds: float = TICK_SECONDS
 
     def __post_init__(self) -> None:
-        self._stages = Stages(self.view.signal.ring)
+        self._stages = self.stages(self.view.signal.ring)
         self._began = self.clock()
         self._since: dict[str, float] = {}
         self._unbroken: set[str] = set()
@@ -176,7 +179,7 @@ class Rollout:
         )
 
     def _intent(self) -> Intent | None:
-        intent = parse(self.view.record()).intent
+        intent = intent_of(self.view.record())
         return intent if intent and intent.release == self.memory.id else None
 
     def _may_act(self, look: Snapshot) -> None:
@@ -234,11 +237,11 @@ class Rollout:
             case Ask(question, pods):
                 gates = getattr(self.gates, question.stage.value)
                 self._stages.ask(question, gates, lambda: self._asked(pods))
-                self._sleep(TICK_SECONDS)
+                self._sleep(self.tick_seconds)
             case Wait(key, _, seconds):
                 if key == "keepOld" and self.orders.until_promoted:
                     return self._arm(look, seen)
-                self._sleep(min(TICK_SECONDS, seconds or TICK_SECONDS))
+                self._sleep(min(self.tick_seconds, seconds or self.tick_seconds))
             case _:
                 return self._act(look, seen, step)
         return None
@@ -287,8 +290,10 @@ class Rollout:
     def _send(self, request: Request) -> bool:
         resource = request.path.rsplit("/", 2)[-2]
         try:
-            answer = self._sent(request, fenced=resource == "deployments")
+            answer = self._sent(request, resource)
         except Unreachable as error:
+            if self._others:
+                self._others.unanswered(request.path)
             self._bear(error)
             return False
         if answer is None:
@@ -298,11 +303,11 @@ class Rollout:
         self.writes[resource] = self.writes.get(resource, 0) + 1
         return True
 
-    def _sent(self, request: Request, *, fenced: bool) -> Json | None:
+    def _sent(self, request: Request, resource: str) -> Json | None:
         """Send one write; where it lost a race, or its object is gone, look at that anew instead."""
         try:
-            if not fenced:
-                self.lock.confirm()
+            if resource != "deployments":  # whose fence is in the patch itself
+                self.lock.confirm(TRUST_SECONDS if resource == "pods" else 0.0)
             return self.api.send(request)
         except (Stale, NotFound):
             self._races += 1

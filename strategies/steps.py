@@ -122,10 +122,14 @@ def clean(seen: Observed) -> Step | None:
 
 
 def finish(seen: Observed) -> Step:
-    """Wait for the old side to go, then take our hands off the Services, the pods and the Deployment."""
+    """Wait for the old side to go, then take our hands off; past the deadline that is degraded."""
     if seen.stable.gone:
         return _hands_off(seen) or Restore(Outcome.PROMOTED)
-    return _exact(seen) or Wait("old side", f"{len(seen.stable.pods)} old pods to be retired")
+    left = f"{len(seen.stable.pods)} old pods"
+    if seen.waited.get("old side", 0.0) >= seen.deadline_seconds:
+        ready = f"{len(seen.preview.ready)} of {seen.replicas} new pods are ready"
+        return End(Outcome.DEGRADED, f"{left} were not retired; {ready}")
+    return _exact(seen) or Wait("old side", f"{left} to be retired", seen.deadline_seconds)
 
 
 def _exact(seen: Observed) -> Step | None:

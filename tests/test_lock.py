@@ -248,3 +248,17 @@ def test_a_lease_without_a_holder_is_nobodys(spec, holder):
 
 def test_a_lease_that_was_never_renewed_is_not_fresh():
     assert not fresh({"spec": {"holderIdentity": "bob"}})
+
+
+def test_a_confirmation_is_trusted_for_as_long_as_was_asked_and_no_longer(cluster):
+    clock = Clock()
+    mine = lock(cluster, clock=clock)
+    mine.take()
+    mine.confirm()
+    held_by(cluster, "bob@desk/2")
+    clock.now = 0.2
+    mine.confirm(trusted_seconds=0.25)
+    clock.now = 0.25
+    with pytest.raises(LockLost, match="bob@desk/2 took the lock"):
+        mine.confirm(trusted_seconds=0.25)
+    mine.release()

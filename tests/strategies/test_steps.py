@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from strategies.blue_green import BlueGreen
-from strategies.model import Begin, Finish, Hold, Phase, Pin, Return, Turn, Wait
+from strategies.model import Begin, End, Finish, Hold, Outcome, Phase, Pin, Return, Turn, Wait
 from strategies.quantities import Amount
 from strategies.rolling import Rolling
 from strategies.simulator import World
@@ -55,6 +55,16 @@ def test_an_abort_right_after_finish_stops_the_controller_before_it_trusts_the_o
         "settled", "the Deployment controller to have seen the last write"
     )
     assert BlueGreen().decide(held.controllers().observe()) == Pin("app", "stable")
+
+
+def test_a_finish_that_kubernetes_does_not_carry_out_is_degraded_at_the_deadline():
+    world = shifted().apply(Finish())
+    crashed = replace(
+        world, preview=replace(world.preview, pods=(replace(world.preview.pods[0], ready=False),))
+    )
+    assert isinstance(BlueGreen().decide(crashed.observe()), Wait)
+    late = BlueGreen().decide(crashed.observe(waited={"old side": 600.0}))
+    assert late == End(Outcome.DEGRADED, "3 old pods were not retired; 0 of 3 new pods are ready")
 
 
 def test_a_way_back_that_cuts_the_drain_short_goes_at_once():
