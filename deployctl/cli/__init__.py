@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "abort": ("steer", "Turn the release round and return to stable, now."),
     "finish": ("steer", "Retire the old side now, without waiting for keepOld."),
     "rollback": ("rollback", "Go back: out of a running release, or to an earlier revision."),
+    "sandbox": ("sandbox", "Practise without a cluster: one of local processes, up in a second."),
     "validate": ("validate", "Check a spec file and its manifests, without a cluster."),
     "schema": ("validate", "Print the JSON Schema of the spec file."),
     "version": ("validate", "Print the versions of the client and the server."),
@@ -53,8 +54,10 @@ class Commands(TyperGroup):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-def single(name: str, function: Callable[..., None]) -> Any:
-    """Turn one function into a command without importing rich."""
+def single(name: str, function: Callable[..., None] | typer.Typer) -> Any:
+    """Turn one function into a command without importing rich; a group of commands is one already."""
+    if isinstance(function, typer.Typer):
+        return typer.main.get_command(function)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(name)(function)
     return typer.main.get_command(app)

@@ -15,8 +15,8 @@ from deployctl.cli.session import Subject, carry_out, outliving, show, story, su
 from deployctl.cluster import access
 from deployctl.cluster.api import Api
 from deployctl.errors import Conflict, UsageError
-from deployctl.prepare import Prepared, Wanted, find, names_of, prepare, refuse, supported
-from deployctl.releases import Plan, Run, finished_by_itself, fresh, in_flight
+from deployctl.prepare import Found, Prepared, Wanted, find, names_of, prepare, refuse, supported
+from deployctl.releases import Plan, Run, finished_by_itself, forget_copies, fresh, in_flight
 from deployctl.rollout import Orders
 from deployctl.spec import App, digest
 from deployctl.template import digest as template_digest
@@ -45,10 +45,10 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     one_of("--wait", ask.wait, ("finished", "promoted"))
     one_of("--on-timeout", ask.on_timeout, ("abort", "hold"))
     api, found = subject(flags, target, able)
-    tidy(flags, api, found)
+    there = tidy(flags, api, found)
     at = dt.datetime.now(dt.UTC).isoformat() if ask.restart else ""
     found = replace(found, app=promoting(found.app, ask.promote))
-    ready = ready_to_go(api, found, Wanted(images(ask.image), at, ask.accept_sync))
+    ready = ready_to_go(api, found, Wanted(images(ask.image), at, ask.accept_sync), there)
     if ready.nothing_to_do:
         text = f"{found.app.name}: nothing to do, this template is live"
         show(flags, {"app": found.app.name, "outcome": "unchanged"}, text)
@@ -63,14 +63,19 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     )
 
 
-def tidy(flags: Flags, api: Api, found: Subject) -> None:
-    """Finish the release before, where Kubernetes has retired its old side by itself (`--wait promoted`)."""
+def tidy(flags: Flags, api: Api, found: Subject) -> Found | None:
+    """Finish the release before, where its process died or Kubernetes has retired its old side by itself.
+
+    Gives the app as it is there, or None where that has changed it.
+    """
     there = find(api, names_of(found.app, api.namespace))
+    forget_copies(api, there)
     if not finished_by_itself(there):
-        return
+        return there
     tell(f"{found.app.name}: finishing the release before, whose old side Kubernetes has retired")
     plan = in_flight(there, found.app, found.kept.template)
     Run(api, plan, story(flags, found.app.name), Orders(wish=Wish.FINISH)).run()
+    return None
 
 
 def allowed(flags: Flags, api: Api, what: str, *, yes: bool) -> None:
@@ -121,9 +126,9 @@ def able(api: Api) -> None:
     access.check(api, api.namespace)
 
 
-def ready_to_go(api: Api, found: Subject, wanted: Wanted) -> Prepared:
-    """Find the app and complete its template; nothing is touched."""
-    ready = prepare(api, found.app, found.objects, wanted)
+def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -> Prepared:
+    """Find the app, unless that was done, and complete its template; nothing is touched."""
+    ready = prepare(api, found.app, found.objects, wanted, there)
     for warning in ready.warnings:
         tell(f"warning: {warning}")
     return ready

@@ -1,6 +1,6 @@
 """Serves one role of an example iGaming platform over HTTP: bets, rounds and balances.
 
-One thread, one epoll and the standard library, because many pods start at once on few cores:
+One thread, one selector and the standard library, because many pods start at once on few cores:
 asyncio takes twice as long to start, and `http.server` costs several times as much for a new connection.
 
 Set by the environment (durations are `3s`, `500ms`, `1m`):
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import os
-import select
+import selectors
 import signal
 import socket
 import sys
@@ -263,11 +263,11 @@ class Server:
         self.platform = Platform(settings, self.in_flight)
         self.connections: dict[int, Connection] = {}
         self.draining = False
-        self.bell = os.eventfd(0)
+        self.bell, self.rope = socket.socketpair()
         self.listener = listen(settings.address)
-        self.poll = select.epoll()
-        self.poll.register(self.bell, select.EPOLLIN)
-        self.poll.register(self.listener, select.EPOLLIN)
+        self.poll = selectors.DefaultSelector()
+        self.poll.register(self.bell, selectors.EVENT_READ)
+        self.poll.register(self.listener, selectors.EVENT_READ)
 
     def in_flight(self) -> int:
         return sum(each.outbox != b"" for each in self.connections.values())
@@ -275,8 +275,8 @@ class Server:
     def serve(self) -> None:
         """Until a drain is through."""
         while self.connections or not self.draining:
-            for fd, _ in self.poll.poll(self.patience_seconds()):
-                self.step(fd)
+            for key, _ in self.poll.select(self.patience_seconds()):
+                self.step(key.fd)
             self.expire(time.monotonic())
 
     def patience_seconds(self) -> float | None:
@@ -286,7 +286,7 @@ class Server:
     def step(self, fd: int) -> None:
         if connection := self.connections.get(fd):
             self.read(connection)
-        elif fd == self.bell:
+        elif fd == self.bell.fileno():
             self.drain()
         elif not self.draining:
             self.accept()
@@ -301,7 +301,9 @@ class Server:
 
     def drain(self) -> None:
         """Take what the backlog holds, stop listening, and leave the idle connections."""
-        os.eventfd_read(self.bell)
+        self.bell.recv(1)
+        if self.draining:
+            return
         self.draining = True
         self.accept()
         self.poll.unregister(self.listener)
@@ -323,7 +325,7 @@ class Server:
             patience_seconds = max(self.settings.keepalive_seconds, DRAIN_SECONDS)
             connection = Connection(sock, time.monotonic() + patience_seconds)
             self.connections[connection.fd] = connection
-            self.poll.register(connection.fd, select.EPOLLIN)
+            self.poll.register(connection.fd, selectors.EVENT_READ)
             self.read(connection)
 
     def read(self, connection: Connection) -> None:
@@ -390,6 +392,7 @@ class Server:
 
     def close(self, connection: Connection) -> None:
         del self.connections[connection.fd]
+        self.poll.unregister(connection.fd)
         connection.sock.close()
 
 
@@ -413,7 +416,7 @@ def main() -> None:
         crash()
     server = Server(settings)
     if settings.drains:
-        signal.signal(signal.SIGTERM, lambda *_: os.eventfd_write(server.bell, 1))
+        signal.signal(signal.SIGTERM, lambda *_: server.rope.send(b"1"))
     if settings.crash_after_seconds < NEVER:
         signal.signal(signal.SIGALRM, crash)
         signal.setitimer(signal.ITIMER_REAL, settings.crash_after_seconds)

@@ -21,7 +21,13 @@ from strategies.analysis import Analysis, Answer, Measurement
 from tests.docs import machine, written
 from tests.docs.pages import ROOT, Block, blocks, commands, pages, session
 
-PLAYED = ("README.md", "docs/first-release.md", "docs/on-call.md", "docs/troubleshooting.md")
+PLAYED = (
+    "README.md",
+    "docs/first-release.md",
+    "docs/on-call.md",
+    "docs/practice.md",
+    "docs/troubleshooting.md",
+)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|work|tmp|Users|mnt)/")
 REGISTRY = re.compile(
@@ -51,9 +57,13 @@ def parsed(line: str) -> str:
         return "" if words[-1] in {"--help", "-h", "--version"} else f"no command in {line}"
     if words[0] not in COMMANDS:
         return f"{words[0]} is no command"
-    command = get_command(app).get_command(None, words[0])
+    command, rest = get_command(app).get_command(None, words[0]), words[1:]
+    while hasattr(command, "commands") and rest:
+        if rest[0] not in command.commands:
+            return f"{words[0]} has no {rest[0]}"
+        command, rest = command.commands[rest[0]], rest[1:]
     try:
-        command.make_context(words[0], [one for one in words[1:] if one not in {"--help", "-h"}])
+        command.make_context(words[0], [one for one in rest if one not in {"--help", "-h"}])
     except ClickException as error:
         lacking = error.format_message()
         return "" if "--help" in words or lacking.startswith("Missing argument") else lacking

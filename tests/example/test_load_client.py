@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from deployctl.sandbox.load import CLIENT, Load, Report, client
 from tests.example.conftest import Start
-from tests.load import CLIENT, Load, Report, client
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Revision: r1\r\nX-Pod: pod-1\r\n\r\n{}"
 LINGER_NOT = struct.pack("ii", 1, 0)

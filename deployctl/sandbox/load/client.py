@@ -3,7 +3,7 @@
 Open loop: request i is due at start + i/rate. A late answer delays no other request, and latency counts from
 the moment a request was due, so that an outage shows in full.
 
-    python -m tests.load.client --url http://127.0.0.1:8080/balances/{player} --rate 150 --seconds 60 --out FILE
+    python -m deployctl.sandbox.load --url http://127.0.0.1:8080/balances/{player} --rate 150 --seconds 60 --out FILE
 
 Only a 2xx is an answer; everything else is a failure with its kind. A connection of the pool that turns out
 closed before any byte of the answer came is what HTTP clients meet every day: a GET on it goes once more on a
@@ -34,6 +34,7 @@ TIMEOUT_SECONDS = 5.0
 POOL_SIZE = 16
 PLAYERS = 100
 LOOK_SECONDS = 0.1
+ENOUGH_FILES = 10_240  # more is refused by macOS
 CHUNK_BYTES = 64 * 1024
 
 
@@ -133,7 +134,8 @@ class Connection:
     """One connection, which knows how many bytes of the present answer have come."""
 
     def __init__(self) -> None:
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.sock.setblocking(False)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.loop = asyncio.get_running_loop()
         self.is_reused = False
@@ -197,11 +199,13 @@ class Pool:
         connection = Connection()
         self.open += 1
         self.opened += 1
+        is_open = False
         try:
             await connection.open(self.target)
-        except BaseException:
-            self.drop(connection)
-            raise
+            is_open = True
+        finally:
+            if not is_open:
+                self.drop(connection)
         return connection
 
     def give_back(self, connection: Connection) -> None:
@@ -240,6 +244,7 @@ class Tally:
         self.failures: list[dict[str, Any]] = []
         self.revisions: dict[str, Answers] = {}
         self.statuses: Counter[str] = Counter()
+        self.by_tenth: dict[str, list[int]] = {}
         self.latencies_seconds: list[float] = []
         self.stale_retries = 0
         self.late_seconds = 0.0
@@ -254,10 +259,16 @@ class Tally:
         seen = self.revisions.setdefault(answer.revision, Answers(0, now, now, self.started_at + now))
         seen.count += 1
         seen.last_seconds, seen.last_at = now, self.started_at + now
+        self._count_tenth(answer.revision, int(10 * now))
         pod = answer.headers.get("x-pod", "")
         seen.pods[pod] = seen.pods.get(pod, 0) + 1
         if not 200 <= answer.status < 300:
             self.failed(method, StatusError(f"{answer.status} from {answer.revision or 'no revision'}"))
+
+    def _count_tenth(self, revision: str, tenth: int) -> None:
+        counts = self.by_tenth.setdefault(revision, [])
+        counts.extend([0] * (tenth + 1 - len(counts)))
+        counts[tenth] += 1
 
     def failed(self, method: str, problem: Exception) -> None:
         now = self.seconds()
@@ -273,6 +284,7 @@ class Tally:
             "failures": self.failures,
             "statuses": self.statuses,
             "revisions": {name: asdict(seen) for name, seen in self.revisions.items()},
+            "by_tenth": self.by_tenth,
             "stale_retries": self.stale_retries,
             "latency_ms": percentiles_ms(self.latencies_seconds),
             "late_ms": round(self.late_seconds * 1000, 1),
@@ -405,11 +417,14 @@ class Client:
 def allow_many_connections() -> None:
     """Let a slow server hold 5 s of requests open, each with a connection."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    enough = ENOUGH_FILES if most == resource.RLIM_INFINITY else min(most, ENOUGH_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (enough, most))
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tests.load.client", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m deployctl.sandbox.load", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument(
         "--url", type=Target.parse, required=True, dest="target", help="{player} is p0 to p99"
     )
