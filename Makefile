@@ -12,23 +12,26 @@ help:  ## List the targets
 $(READY): requirements/lock.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "deployctl needs Python 3.11 or later: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/lock.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 test: $(READY)  ## Run everything that needs no cluster
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: $(READY)  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-cluster-test: $(READY)  ## Bring up a real Kubernetes and test on it (root; builds it once, about 5 minutes)
-	$(BIN)/python -m pytest -m cluster tests/cluster -p no:randomly --durations=15
+cluster-test: $(READY)  ## Bring up a real Kubernetes, and test on it and in the sandbox (root; builds it once, about 5 minutes)
+	@was=$$($(BIN)/python -m tests.cluster.bed status >/dev/null 2>&1 && echo up); \
+	$(BIN)/python -m tests.cluster.bed up && \
+	$(BIN)/python -m pytest -m "cluster or long" -p no:randomly -n 3 --dist worksteal --durations=15 $(ARGS); code=$$?; \
+	[ "$$was" ] || $(BIN)/python -m tests.cluster.bed down; exit $$code
 
-demo: $(READY)  ## Release both example services under load on a real Kubernetes
-	$(BIN)/python -m pytest -m cluster tests/cluster/test_main_job.py -p no:randomly -s
+demo: $(READY)  ## Four releases under load in a practice cluster, counted and drawn; needs no Kubernetes
+	$(BIN)/deployctl sandbox demo
 
 bench: $(READY)  ## Print measurements beside kubectl in the same run
 	$(BIN)/python -m pytest -m bench tests/cluster/bench.py -p no:randomly -s

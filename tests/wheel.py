@@ -15,6 +15,9 @@ CARRIED = (
     "deployctl/manifests/igaming/app.py",
     "deployctl/manifests/igaming/balances/deployctl.yaml",
     "deployctl/manifests/rbac/role.yaml",
+    "deployctl/sandbox/fields.json",
+    "deployctl/sandbox/nursery.py",
+    "deployctl/sandbox/load/client.py",
 )
 
 
@@ -39,12 +42,14 @@ def main() -> None:
         alone = Path(scratch, "alone")
         run(sys.executable, "-m", "venv", alone)
         pip = [alone / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
-        run(*pip, "--require-hashes", "-r", ROOT / "requirements" / "run.txt")
+        run(*pip, "--require-hashes", "--no-deps", "-r", ROOT / "requirements" / "run.txt")
         run(*pip, "--no-deps", wheel)
         spec = next(alone.glob("lib/python3*/site-packages/deployctl/manifests/igaming/balances"))
         print(run(alone / "bin" / "deployctl", "--version"), end="")
         print(run(alone / "bin" / "python", "-m", "deployctl", "validate", spec), end="")
         print(run(alone / "bin" / "kubectl-deployctl", "version", "--client"), end="")
+        story = ("--scenario", "bad-build", "--out", scratch + "/picture.html")
+        print(run(alone / "bin" / "deployctl", "sandbox", "demo", *story).splitlines()[-1])
 
 
 if __name__ == "__main__":

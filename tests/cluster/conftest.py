@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,11 @@ import pytest
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.bed.layout import REPOSITORY
 from tests.cluster.platform import App, example, grant
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what these tests start, also where the whole run was started in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _bed(verb: str) -> subprocess.CompletedProcess[str]:

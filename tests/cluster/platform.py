@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
+from deployctl.sandbox.load import Load
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.bed.layout import REPOSITORY
-from tests.load import Load
 
 EXAMPLE = REPOSITORY / "manifests" / "igaming"
 ROLE = REPOSITORY / "manifests" / "rbac" / "role.yaml"
