@@ -15,8 +15,9 @@ CARRIED = (
     "deployctl/manifests/igaming/app.py",
     "deployctl/manifests/igaming/balances/deployctl.yaml",
     "deployctl/manifests/rbac/role.yaml",
-    "deployctl/sandbox/fields.json",
-    "deployctl/sandbox/nursery.py",
+    "deployctl/sandbox/objects/fields.json",
+    "deployctl/sandbox/api/numbers.json",
+    "deployctl/sandbox/pods/nursery.py",
     "deployctl/sandbox/load/client.py",
 )
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from deployctl.errors import DeployctlError, UsageError
-from deployctl.sandbox import launching
-from deployctl.sandbox.client import Client
-from deployctl.sandbox.home import Home, State, described
-from deployctl.sandbox.looking import Look, look
-from deployctl.sandbox.platform import example
+from deployctl.sandbox.practice import launching
+from deployctl.sandbox.practice.client import Client
+from deployctl.sandbox.practice.home import Home, State, described
+from deployctl.sandbox.practice.looking import Look, look
+from deployctl.sandbox.practice.platform import example
 
 Json = dict[str, Any]
 AGAIN = "`deployctl sandbox up` starts a new one"
@@ -132,7 +132,7 @@ def kubeconfig(*, path: bool) -> None:
 
 
 def apply(files: list[str], namespace: str) -> None:
-    from deployctl.sandbox.applying import apply_all
+    from deployctl.sandbox.practice.applying import apply_all
 
     with Client(running(Home())) as client:
         for line in apply_all(client, files, namespace):
@@ -140,13 +140,13 @@ def apply(files: list[str], namespace: str) -> None:
 
 
 def stories(output: str) -> None:
-    from deployctl.sandbox.demo import SCENARIOS
+    from deployctl.sandbox.demo.run import SCENARIOS
 
     show(output, dict(SCENARIOS), lambda: "\n".join(f"{name:16} {text}" for name, text in SCENARIOS.items()))
 
 
 def demo(scenario: str, output: str, out: str, color: str) -> int:
-    from deployctl.sandbox import demo as told
+    from deployctl.sandbox.demo import run as told
 
     if scenario and scenario not in told.SCENARIOS:
         expected = ", ".join(sorted(told.SCENARIOS))

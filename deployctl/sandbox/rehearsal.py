@@ -20,12 +20,12 @@ from deployctl.gates import Asked
 from deployctl.gates.stage import Asking, Stages
 from deployctl.lock import Lock
 from deployctl.releases import Means
-from deployctl.sandbox.apiserver import ApiServer
+from deployctl.sandbox.api.apiserver import ApiServer
 from deployctl.sandbox.calls import Answer, Call, Refused
 from deployctl.sandbox.cluster import Cluster
 from deployctl.sandbox.controllers import employ_all
 from deployctl.sandbox.faults import Fault, Faults, Killed, NoAnswer, Stream
-from deployctl.sandbox.imagined import Imagined
+from deployctl.sandbox.pods.imagined import Imagined
 from deployctl.spec import Gate
 from strategies.model import Question
 

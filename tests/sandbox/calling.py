@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployctl.sandbox.apiserver import ApiServer
+from deployctl.sandbox.api.apiserver import ApiServer
+from deployctl.sandbox.api.watching import Watch
 from deployctl.sandbox.calls import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Answer, Call
 from deployctl.sandbox.cluster import Cluster
 from deployctl.sandbox.store import Store
-from deployctl.sandbox.watching import Watch
 
 Json = dict[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 from deployctl.sandbox.cluster import Cluster
 from deployctl.sandbox.controllers import employ_all
 from deployctl.sandbox.controllers.pods import is_leaving, is_ready
-from deployctl.sandbox.defaulting import defaulted
-from deployctl.sandbox.imagined import Imagined
+from deployctl.sandbox.objects.defaulting import defaulted
+from deployctl.sandbox.pods.imagined import Imagined
 
 Json = dict[str, Any]
 

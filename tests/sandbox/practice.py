@@ -17,8 +17,8 @@ import yaml
 from deployctl.cluster.api import Api, NotFound, Request
 from deployctl.cluster.login import Target
 from deployctl.sandbox.calls import STRATEGIC_PATCH
-from deployctl.sandbox.home import Home
 from deployctl.sandbox.load import Load
+from deployctl.sandbox.practice.home import Home
 from deployctl.sandbox.resources import BY_KIND, RESOURCES
 from tests.cluster.bed.layout import REPOSITORY
 from tests.cluster.platform import App
@@ -32,7 +32,15 @@ class Practice:
 
     def __init__(self, folder: Path) -> None:
         self.home = Home(folder)
-        command = [sys.executable, "-m", "deployctl.sandbox.daemon", "--state", str(folder), "--pods", "0"]
+        command = [
+            sys.executable,
+            "-m",
+            "deployctl.sandbox.practice.daemon",
+            "--state",
+            str(folder),
+            "--pods",
+            "0",
+        ]
         self._process = subprocess.Popen(command, cwd=REPOSITORY)
         self.wait(lambda: self.home.state() and self.home.kubeconfig.exists(), what="the sandbox")
         self.api = Api(Target(str(self.home.kubeconfig)))

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from deployctl.sandbox.amounts import amount, canonical, millis, rounded, whole, written
+from deployctl.sandbox.objects.amounts import amount, canonical, millis, rounded, whole, written
 
 
 @pytest.mark.parametrize(

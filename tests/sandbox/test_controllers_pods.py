@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from deployctl.sandbox.api.deleting import Wish, removed
 from deployctl.sandbox.calls import Refused
-from deployctl.sandbox.deleting import Wish, removed
-from deployctl.sandbox.kubelet import Kubelet
+from deployctl.sandbox.pods.kubelet import Kubelet
 from deployctl.sandbox.resources import BY_NAME
 from tests.sandbox.imagination import Json, Practice, template
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from deployctl.sandbox.api.deleting import Wish, removed
 from deployctl.sandbox.controllers.autoscaler import Autoscalers
-from deployctl.sandbox.deleting import Wish, removed
 from deployctl.sandbox.resources import BY_NAME
 from tests.sandbox.imagination import Json, Practice, template
 

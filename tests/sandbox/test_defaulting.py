@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.sandbox.defaulting import defaulted
+from deployctl.sandbox.objects.defaulting import defaulted
 from tests.sandbox.told import changed, difference, tells, told
 
 OBJECTS = told("objects")

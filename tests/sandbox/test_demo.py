@@ -10,12 +10,12 @@ import yaml
 
 from deployctl.errors import UsageError
 from deployctl.render.answers import Answers
-from deployctl.sandbox import demo
-from deployctl.sandbox.demo import SCENARIOS, Ended
-from deployctl.sandbox.place import manifests
-from deployctl.sandbox.stage import Act, Meanwhile, Stage, killed
-from deployctl.sandbox.stories import STORIES
-from deployctl.sandbox.voice import Voice
+from deployctl.sandbox.demo import run as demo
+from deployctl.sandbox.demo.place import manifests
+from deployctl.sandbox.demo.run import SCENARIOS, Ended
+from deployctl.sandbox.demo.stage import Act, Meanwhile, Stage, killed
+from deployctl.sandbox.demo.stories import STORIES
+from deployctl.sandbox.demo.voice import Voice
 from deployctl.spec import read
 
 WELL = {"balances": Answers(2000, 0, names={"h1": "r1"})}

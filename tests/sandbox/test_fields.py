@@ -6,10 +6,10 @@ import pytest
 from kubernetes.client import models
 
 from deployctl.sandbox.calls import Refused
-from deployctl.sandbox.defaulting import defaulted
-from deployctl.sandbox.fields import fields_of, unknown
+from deployctl.sandbox.objects.defaulting import defaulted
+from deployctl.sandbox.objects.fields import fields_of, unknown
+from deployctl.sandbox.objects.shaping import decoded
 from deployctl.sandbox.resources import BY_NAME, RESOURCES
-from deployctl.sandbox.shaping import decoded
 from tests.sandbox.told import changed, tells, told
 
 OBJECTS = told("objects")

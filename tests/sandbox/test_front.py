@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deployctl.sandbox.front import Front, backends
+from deployctl.sandbox.practice.front import Front, backends
 from deployctl.sandbox.store import Store
 from tests.sandbox.real import PATIENCE_SECONDS, refused, until
 

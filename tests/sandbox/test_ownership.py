@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.sandbox.defaulting import defaulted
-from deployctl.sandbox.ownership import managed
+from deployctl.sandbox.objects.defaulting import defaulted
+from deployctl.sandbox.objects.ownership import managed
 from deployctl.sandbox.resources import BY_NAME
 from tests.sandbox.told import tells, told
 from tests.sandbox.told.record import made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployctl.sandbox.calls import Refused
-from deployctl.sandbox.patching import json_patch, merge_patch, strategic_patch
+from deployctl.sandbox.objects.patching import json_patch, merge_patch, strategic_patch
 from deployctl.sandbox.resources import BY_NAME
 from tests.sandbox.told import changed, tells, told
 

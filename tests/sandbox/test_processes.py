@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployctl.sandbox import containers
-from deployctl.sandbox.processes import Processes
+from deployctl.sandbox.pods import containers
+from deployctl.sandbox.pods.processes import Processes
 from tests.sandbox.real import PATIENCE_SECONDS, alive, pod, refused, until
 
 READY = {"httpGet": {"path": "/readyz", "port": "http"}}
@@ -228,7 +228,7 @@ def test_no_pod_outlives_the_runtime():
 
 OWNER = """
 import sys, time
-from deployctl.sandbox.processes import Processes
+from deployctl.sandbox.pods.processes import Processes
 from tests.sandbox.real import pod, until
 runtime = Processes()
 runtime.start(pod("a-1"))

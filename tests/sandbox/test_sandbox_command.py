@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from deployctl.cli import run
-from deployctl.sandbox.applying import change
-from deployctl.sandbox.home import Home, State
+from deployctl.sandbox.practice.applying import change
+from deployctl.sandbox.practice.home import Home, State
 from tests.sandbox.real import alive, asked, refused, until
 
 ROOT = Path(__file__).parents[2]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.sandbox.ages import short
-from deployctl.sandbox.defaulting import defaulted
+from deployctl.sandbox.objects.defaulting import defaulted
 from deployctl.sandbox.store import moment
-from deployctl.sandbox.tables import table
+from deployctl.sandbox.tables.ages import short
+from deployctl.sandbox.tables.table import table
 from tests.sandbox.told import told
 
 NOW = moment("2026-01-01T01:00:00Z")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deployctl.sandbox.calls import Refused
-from deployctl.sandbox.defaulting import defaulted
-from deployctl.sandbox.validation import validate
+from deployctl.sandbox.objects.defaulting import defaulted
+from deployctl.sandbox.objects.validation import validate
 from tests.sandbox.told import changed, tells, told
 
 OBJECTS = told("objects")

@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-from deployctl.sandbox.apiserver import ApiServer
+from deployctl.sandbox.api.apiserver import ApiServer
+from deployctl.sandbox.api.wire import serve
 from deployctl.sandbox.calls import Answer, Call
 from deployctl.sandbox.cluster import Cluster
 from deployctl.sandbox.faults import NoAnswer, Torn
-from deployctl.sandbox.wire import serve
 from tests.sandbox.calling import BEGAN, CONFIGMAPS, configmap
 
 KNOWN = {"Authorization": "Bearer secret"}

@@ -1,4 +1,4 @@
-"""Writes deployctl/sandbox/fields.json: the fields of every kind served, from the Go sources of Kubernetes.
+"""Writes deployctl/sandbox/objects/fields.json: the fields of every kind served, from the Go sources of Kubernetes.
 
 `python -m tests.sandbox.write_fields ~/go/pkg/mod/k8s.io`; the build of the test cluster fetches the sources.
 A field is its Go type and what else its tags and comments say:
@@ -21,7 +21,7 @@ from pathlib import Path
 from deployctl.sandbox.resources import RESOURCES
 
 RELEASE = "v0.35.4"
-OUT = Path(__file__).parents[2] / "deployctl/sandbox/fields.json"
+OUT = Path(__file__).parents[2] / "deployctl/sandbox/objects/fields.json"
 SOURCES = (
     f"apimachinery@{RELEASE}/pkg/apis/meta/v1/types.go",
     f"api@{RELEASE}/discovery/v1/types.go",  # before core, whose EndpointPort is that of Endpoints

@@ -1,4 +1,4 @@
-"""Writes deployctl/sandbox/numbers.json: the numbers of every field in protobuf, from the sources of Kubernetes.
+"""Writes deployctl/sandbox/api/numbers.json: the numbers of every field in protobuf, from the sources of Kubernetes.
 
 `python tests/sandbox/write_numbers.py ~/go/pkg/mod/k8s.io`; a name with a colon before it is a message whose
 fields JSON shows as fields of the message around it (`Probe` has a `:ProbeHandler`).
@@ -37,7 +37,7 @@ def messages(root: Path) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
 
 
 def main(root: Path) -> None:
-    known = json.loads((FOLDER / "fields.json").read_text())
+    known = json.loads((FOLDER / "objects/fields.json").read_text())
     every: dict[str, list[tuple[str, str, str]]] = {}
     for name, fields in messages(root):
         every.setdefault(name, fields)
@@ -58,7 +58,7 @@ def main(root: Path) -> None:
     for name in sorted(known.keys() & every.keys()):
         write(name, name)
     text = ",\n".join(f"{json.dumps(name)}: {json.dumps(numbers[name])}" for name in sorted(numbers))
-    (FOLDER / "numbers.json").write_text(f"{{\n{text}\n}}\n")
+    (FOLDER / "api/numbers.json").write_text(f"{{\n{text}\n}}\n")
 
 
 if __name__ == "__main__":

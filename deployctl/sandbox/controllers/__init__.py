@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployctl.sandbox.admission import admitted
+from deployctl.sandbox.api.admission import admitted
 from deployctl.sandbox.cluster import Cluster, Runtime
 from deployctl.sandbox.controllers.autoscaler import Autoscalers
 from deployctl.sandbox.controllers.deployment import Deployments
@@ -29,7 +29,7 @@ ROOM = {"cpu": "8", "ephemeral-storage": "100Gi", "memory": "16Gi", "pods": "250
 
 def employ_all(cluster: Cluster, runtime: Runtime) -> None:
     """Let every controller act, and give the cluster its node and its first namespaces."""
-    from deployctl.sandbox.kubelet import Kubelet  # itself asks what controllers ask of pods
+    from deployctl.sandbox.pods.kubelet import Kubelet  # itself asks what controllers ask of pods
 
     store, kin = cluster.store, Kin(cluster.store)
 

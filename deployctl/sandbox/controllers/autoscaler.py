@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from deployctl.sandbox.amounts import amount
 from deployctl.sandbox.controllers.behaviour import History, bounded, stabilized
 from deployctl.sandbox.controllers.conditions import updated
 from deployctl.sandbox.controllers.proposals import TOLERANCE, Proposal, Source, Unknown, proposed
@@ -13,6 +12,7 @@ from deployctl.sandbox.controllers.recording import Recorder
 from deployctl.sandbox.controllers.selecting import labels_of, selects
 from deployctl.sandbox.controllers.sizes import size
 from deployctl.sandbox.controllers.wording import about, named, no_kind, shown, wanted
+from deployctl.sandbox.objects.amounts import amount
 from deployctl.sandbox.resources import BY_KIND
 from deployctl.sandbox.store import Event, Store, stamp
 

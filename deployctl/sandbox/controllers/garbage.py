@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from deployctl.sandbox.api.deleting import FOREGROUND, ORPHAN, Wish, removed
 from deployctl.sandbox.controllers.kin import Kin
-from deployctl.sandbox.deleting import FOREGROUND, ORPHAN, Wish, removed
 from deployctl.sandbox.resources import BY_KIND, BY_NAME
 from deployctl.sandbox.store import Event, Store
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from deployctl.sandbox.api.deleting import Wish, removed
 from deployctl.sandbox.controllers.conditions import updated
-from deployctl.sandbox.deleting import Wish, removed
 from deployctl.sandbox.resources import RESOURCES, Resource
 from deployctl.sandbox.store import Event, Store, stamp
 

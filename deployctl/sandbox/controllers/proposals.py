@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployctl.sandbox.amounts import amount
 from deployctl.sandbox.controllers.conditions import condition
 from deployctl.sandbox.controllers.pods import is_leaving, phase
+from deployctl.sandbox.objects.amounts import amount
 from deployctl.sandbox.store import moment
 
 Json = dict[str, Any]

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from deployctl.sandbox.amounts import written
+from deployctl.sandbox.api.spending import costs
 from deployctl.sandbox.controllers.pods import FINAL, phase
+from deployctl.sandbox.objects.amounts import written
 from deployctl.sandbox.resources import RESOURCES
-from deployctl.sandbox.spending import costs
 from deployctl.sandbox.store import Event, Store
 
 Json = dict[str, Any]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from deployctl.sandbox.api.deleting import Wish, removed
 from deployctl.sandbox.calls import Refused
 from deployctl.sandbox.controllers.conditions import condition, settled, without
 from deployctl.sandbox.controllers.kin import Kin, controller_of, reference
@@ -19,8 +20,7 @@ from deployctl.sandbox.controllers.recording import Recorder
 from deployctl.sandbox.controllers.rollout import Admit
 from deployctl.sandbox.controllers.selecting import holds, labels_of, selects
 from deployctl.sandbox.controllers.victims import victims
-from deployctl.sandbox.defaulting import defaulted
-from deployctl.sandbox.deleting import Wish, removed
+from deployctl.sandbox.objects.defaulting import defaulted
 from deployctl.sandbox.resources import BY_NAME
 from deployctl.sandbox.store import Event, Store, stamp
 

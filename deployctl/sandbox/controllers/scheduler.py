@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from deployctl.sandbox.amounts import amount
 from deployctl.sandbox.controllers.conditions import condition, updated
 from deployctl.sandbox.controllers.pods import FINAL, is_leaving, node_of, phase
 from deployctl.sandbox.controllers.recording import Recorder
 from deployctl.sandbox.controllers.selecting import holds, labels_of
+from deployctl.sandbox.objects.amounts import amount
 from deployctl.sandbox.store import Event, Store, stamp
 
 Json = dict[str, Any]

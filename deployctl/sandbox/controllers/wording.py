@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployctl.sandbox.amounts import amount, written
 from deployctl.sandbox.controllers.proposals import Proposal
+from deployctl.sandbox.objects.amounts import amount, written
 
 Json = dict[str, Any]
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deployctl.sandbox.apiserver import ApiServer
+from deployctl.sandbox.api.apiserver import ApiServer
+from deployctl.sandbox.api.wire import serve
 from deployctl.sandbox.cluster import Cluster
 from deployctl.sandbox.controllers import employ_all
-from deployctl.sandbox.imagined import Imagined
-from deployctl.sandbox.wire import serve
+from deployctl.sandbox.pods.imagined import Imagined
 from tests.cluster.bed.layout import layout
 from tests.contracts.cluster.real import Follower, exchanged
 

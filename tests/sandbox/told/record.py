@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from deployctl.sandbox.defaulting import defaulted
+from deployctl.sandbox.objects.defaulting import defaulted
 from deployctl.sandbox.resources import BY_NAME
 from tests.cluster.bed.gomod import gomod, own_modules
 from tests.sandbox.told import HERE, changed, difference, told
