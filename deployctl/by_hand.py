@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from deployctl.memory import ANNOTATION, COST, DETACHED_COST, HASH, LABEL, Memory, Settings, annotation
+from deployctl.by_hand_ordinals import OrdinalsByHand
+from deployctl.memory import ANNOTATION, COST, DETACHED_COST, LABEL, Memory, Settings, annotation
 from deployctl.observe import Snapshot, observe, replica_set
 from deployctl.observe import Witness as Nothing
 from deployctl.prepare import selector_of
+from deployctl.workload import HASH, stateful
 from strategies.model import Observed, Side
 
 Json = dict[str, Any]
@@ -36,7 +38,11 @@ class ByHand:
         if owner is None:
             return ()
         seen = observe(self.look, self.memory.stable, self.memory.preview, Nothing())
-        old, ours = owner["metadata"]["name"], self._ours(seen)
+        old = owner["metadata"]["name"]
+        if stateful(self.look.deployment):
+            selector = selector_of(self.look.deployment)
+            return OrdinalsByHand(self.kubectl, self.look, self.memory, seen, old, selector).commands()
+        ours = self._ours(seen)
         return (*self._traffic(seen), *self._dark(seen), self._deployment(old), *ours, *self._clean(seen))
 
     def _traffic(self, seen: Observed) -> Iterator[str]:

@@ -16,6 +16,7 @@ from deployctl.observe import Snapshot, owned_by
 from deployctl.prepare import found, guess, names_of, selector_of
 from deployctl.record import Kept, Record, parse
 from deployctl.spec import App, from_canonical
+from deployctl.workload import DEPLOYMENT, kind_of
 
 Json = dict[str, Any]
 LABELLED = "app.kubernetes.io/managed-by=deployctl"
@@ -63,13 +64,13 @@ def glance(api: Api, name: str) -> Glance:
 def snapshot(api: Api, names: Names) -> Snapshot:
     """Read everything that belongs to an app."""
     deployment, slices, *services = _beside(
-        lambda: found(api, names, "deployments", names.deployment),
+        lambda: found(api, names, names.resource, names.deployment),
         lambda: _slices(api, names),
         *(lambda name=name: found(api, names, "services", name) for name in names.services),
     )
     selector, where = selector_of(deployment), names.namespace
     sets, pods = _beside(
-        lambda: api.get(path(where, "replicasets"), labelSelector=selector)["items"],
+        lambda: api.get(path(where, names.revisions), labelSelector=selector)["items"],
         lambda: api.get(path(where, "pods"), labelSelector=selector)["items"],
     )
     owned = tuple(one for one in sets if owned_by(one, deployment))
@@ -106,14 +107,16 @@ def _beside(*reads: Callable[[], Any]) -> list[Any]:
 
 
 def listed(api: Api, *, everywhere: bool = False) -> tuple[Listed, ...]:
-    """List every app with a record, and every Deployment with a release in flight."""
-    records, deployments = _beside(
+    """List every app with a record, and every workload with a release in flight."""
+    records, deployments, stateful_sets = _beside(
         lambda: api.get(_all("configmaps", api, everywhere=everywhere), labelSelector=LABELLED)["items"],
         lambda: api.get(_all("deployments", api, everywhere=everywhere))["items"],
+        lambda: (_perhaps(api, _all("statefulsets", api, everywhere=everywhere)) or {"items": []})["items"],
     )
-    apps = [*_recorded(records, deployments)]
+    workloads = [*deployments, *stateful_sets]
+    apps = [*_recorded(records, workloads)]
     known = {(one.namespace, one.app) for one in apps}
-    apps += (one for one in _held(deployments) if (one.namespace, one.app) not in known)
+    apps += (one for one in _held(workloads) if (one.namespace, one.app) not in known)
     return tuple(sorted(apps, key=lambda one: (one.namespace, one.app)))
 
 
@@ -122,19 +125,20 @@ def _all(resource: str, api: Api, *, everywhere: bool) -> str:
     return where.replace(f"/namespaces/{api.namespace}/", "/") if everywhere else where
 
 
-def _recorded(records: list[Json], deployments: list[Json]) -> Iterator[Listed]:
-    there = {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in deployments}
+def _recorded(records: list[Json], workloads: list[Json]) -> Iterator[Listed]:
+    there = {(one["metadata"]["namespace"], kind_of(one), one["metadata"]["name"]): one for one in workloads}
     for record in records:
         meta, kept = record["metadata"], parse(record)
         if not meta["name"].startswith(PREFIX):
             continue
         name, app = meta["name"].removeprefix(PREFIX), _spec(kept)
-        deployment = there.get((meta["namespace"], app.spec.workload.deployment if app else name))
+        kind, called = (app.spec.workload.kind, app.spec.workload.name) if app else (DEPLOYMENT, name)
+        deployment = there.get((meta["namespace"], kind, called))
         memory = recalled(deployment, ()) if deployment else None
         yield Listed(meta["namespace"], name, kept, deployment, memory)
 
 
-def _held(deployments: list[Json]) -> Iterator[Listed]:
-    for one in deployments:
+def _held(workloads: list[Json]) -> Iterator[Listed]:
+    for one in workloads:
         if memory := recalled(one, ()):
             yield Listed(one["metadata"]["namespace"], memory.app, Kept(), one, memory)

@@ -12,12 +12,13 @@ from typing import Any
 
 import msgspec
 
+from deployctl.workload import HASH, HELD_PARTITION, partition, stateful
+
 ANNOTATION = "deployctl.dev/release"
 LABEL = "deployctl.dev/serving"
 LABEL_VALUE = "yes"
 COST = "controller.kubernetes.io/pod-deletion-cost"
 DETACHED_COST = "-1000000"
-HASH = "pod-template-hash"
 
 HELD_SECONDS = 1_000_000_000  # minReadySeconds of a hold: no pod of ours is ever available
 NO_DEADLINE = 2_147_483_647  # progressDeadlineSeconds that means none
@@ -27,7 +28,10 @@ Json = dict[str, Any]
 
 
 class Settings(msgspec.Struct, frozen=True, rename="camel"):
-    """The fields of a Deployment's spec that a hold writes over."""
+    """The fields of a workload's spec that a hold writes over.
+
+    Of a StatefulSet that is `updateStrategy` alone, here `strategy`; it is paused by a partition above every ordinal.
+    """
 
     min_ready_seconds: int
     progress_deadline_seconds: int
@@ -37,6 +41,9 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     @classmethod
     def of(cls, deployment: Json) -> Settings:
         spec = deployment["spec"]
+        if stateful(deployment):
+            stopped = partition(deployment) >= HELD_PARTITION
+            return cls(0, DEFAULT_DEADLINE, spec["updateStrategy"], stopped)
         return cls(
             spec.get("minReadySeconds", 0),
             spec.get("progressDeadlineSeconds", DEFAULT_DEADLINE),
@@ -93,7 +100,8 @@ def recalled(deployment: Json, copies: Iterable[Json] = ()) -> Memory | None:
     A copy counts where the Deployment is still held, or where it is on a Service that we still narrow: then
     somebody took the annotation off, or wrote over the whole Deployment.
     """
-    stays = Settings.of(deployment).min_ready_seconds >= HELD_SECONDS
+    now = Settings.of(deployment)
+    stays = now.min_ready_seconds >= HELD_SECONDS or (now.paused and stateful(deployment))
     found = [load(annotation(one)) for one in copies if stays or narrowed(one)]
     own, ids = load(annotation(deployment)), {one.id for one in found if one}
     if own and (own.id in ids or believed(own, deployment)):
@@ -108,14 +116,17 @@ def newest(memories: Iterable[Memory | None]) -> Memory | None:
 
 def narrowed(thing: Json) -> bool:
     """Say whether anything of ours is in a Service's selector."""
-    selector = thing["spec"].get("selector") or {}
+    selector = (thing.get("spec") or {}).get("selector") or {}
     return HASH in selector or LABEL in selector
 
 
 def believed(memory: Memory, deployment: Json) -> bool:
-    """Say whether a Deployment is as a release in flight leaves it, and as one at rest is not."""
+    """Say whether a Deployment is as a release in flight leaves it, and as one at rest is not.
+
+    A StatefulSet's annotations do not come back with `kubectl rollout undo`: its ControllerRevisions keep the template.
+    """
     now = Settings.of(deployment)
-    return held(deployment) or (now == memory.wrote and now != memory.own)
+    return stateful(deployment) or held(deployment) or (now == memory.wrote and now != memory.own)
 
 
 def held(deployment: Json) -> bool:
@@ -145,6 +156,8 @@ def adopted(memory: Memory, deployment: Json) -> Memory:
 
 def _theirs(own: Any, wrote: Any, now: Any) -> Any:
     """Give the value now where it is not what we wrote, key by key; else the user's own."""
+    if now == wrote:
+        return own
     if isinstance(now, dict) and isinstance(own, dict) and isinstance(wrote, dict):
         return {key: _theirs(own.get(key, now[key]), wrote.get(key), now[key]) for key in now}
-    return own if now == wrote else now
+    return now

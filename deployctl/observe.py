@@ -11,7 +11,6 @@ from typing import Any
 from deployctl.memory import (
     COST,
     DETACHED_COST,
-    HASH,
     HELD_SECONDS,
     LABEL,
     Memory,
@@ -22,7 +21,19 @@ from deployctl.memory import (
     recalled,
     rolling_update,
 )
+from deployctl.ranked import ranked
 from deployctl.template import digest, lingers
+from deployctl.workload import (
+    HASH,
+    REVISION_HASH,
+    hash_in,
+    hash_of,
+    kind_of,
+    ordered,
+    ordinal,
+    stateful,
+    template_in,
+)
 from strategies.model import Observed, Phase, Pod, Question, Service, Side, Stage, Template, Verdict, Wish
 from strategies.quantities import Amount
 from strategies.steps import SPREAD_SECONDS
@@ -45,6 +56,7 @@ RETURNING_STRATEGY = rolling_update(0, "100%")
 class Snapshot:
     """The raw objects of one look; `services` are the listed ones in the spec's order.
 
+    `deployment` may be a StatefulSet: then `replica_sets` are its ControllerRevisions.
     `known` is what the looking process itself wrote last, for where somebody took it off the Deployment.
     """
 
@@ -78,7 +90,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
     memory, spec = look.memory, look.deployment["spec"]
     sides = side(look, stable), side(look, preview)
     template, settings = _template(spec["template"], stable, preview), Settings.of(look.deployment)
-    return Observed(
+    whole = Observed(
         replicas=spec.get("replicas", 1),
         stable=sides[0],
         preview=sides[1],
@@ -86,12 +98,15 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         phase=Phase(memory.phase) if memory else None,
         template=template,
         settled=settled(look.deployment),
-        paused=spec.get("paused", False),
+        paused=settings.paused,
         partitioned=_partitioned(look.deployment, memory, *sides),
         returned=_returned(look.deployment, memory, stable),
         tampered=_tampered(look.deployment, memory),
         retiring=template is Template.PREVIEW and settings.min_ready_seconds < HELD_SECONDS,
         shrunk=witness.reheld and _shrunk(look.deployment, memory, sides[0]),
+        workload=kind_of(look.deployment),
+        ordered=ordered(look.deployment),
+        strays=_strays(look, *sides),
         wish=witness.wish,
         fast=witness.fast,
         gated=witness.gated,
@@ -100,6 +115,14 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         verdicts=witness.verdicts,
         waited=witness.waited,
     )
+    return ranked(whole, look.deployment) if stateful(look.deployment) else whole
+
+
+def _strays(look: Snapshot, stable: Side, preview: Side) -> tuple[Pod, ...]:
+    """State the live pods that are the workload's own and of neither side: only a StatefulSet's are."""
+    known, behind = {pod.name for pod in (*stable.pods, *preview.pods)}, _behind(look.slices)
+    mine = (one for one in look.pods if owned_by(one, look.deployment) and live(one))
+    return tuple(_pod(one, behind) for one in mine if one["metadata"]["name"] not in known)
 
 
 def settled(deployment: Json) -> bool:
@@ -173,13 +196,14 @@ def _shrunk(deployment: Json, memory: Memory | None, stable: Side) -> bool:
 
 def replica_set(replica_sets: Iterable[Json], template: str) -> Json | None:
     """Find the ReplicaSet of a template; of several (a hash collision) the newest."""
-    found = [one for one in replica_sets if digest(one["spec"]["template"]) == template]
+    found = [one for one in replica_sets if digest(template_in(one)) == template]
     return max(found, key=revision, default=None)
 
 
 def revision(replica_set: Json) -> int:
     """Read kubectl's revision number."""
-    return int((replica_set["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision", 0))
+    kept = (replica_set["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision", 0)
+    return int(replica_set.get("revision", kept))
 
 
 def side(look: Snapshot, template: str) -> Side:
@@ -187,15 +211,23 @@ def side(look: Snapshot, template: str) -> Side:
     owner = replica_set(look.replica_sets, template)
     if owner is None:
         return Side("", trouble="")
-    pods = [one for one in look.pods if owned_by(one, owner) and live(one)]
+    pods = [one for one in pods_of(owner, look) if live(one)]
     behind = _behind(look.slices)
     return Side(
-        revision=owner["metadata"]["labels"][HASH],
-        desired=owner["spec"].get("replicas", 0),
+        revision=hash_of(owner),
+        desired=owner.get("spec", {}).get("replicas", 0),
         pods=tuple(_pod(one, behind) for one in sorted(pods, key=_age)),
         trouble=_refused(owner) or next((why for one in pods if (why := stuck(one))), ""),
-        lingers=lingers(owner["spec"]["template"], SPREAD_SECONDS),
+        lingers=lingers(template_in(owner), SPREAD_SECONDS),
     )
+
+
+def pods_of(owner: Json, look: Snapshot) -> list[Json]:
+    """List the pods of a revision: a ReplicaSet owns them, of a ControllerRevision they carry the name."""
+    if "data" not in owner:
+        return [one for one in look.pods if owned_by(one, owner)]
+    mine = (one for one in look.pods if owned_by(one, look.deployment))
+    return [one for one in mine if hash_in(one["metadata"].get("labels") or {}) == hash_of(owner)]
 
 
 def _age(pod: Json) -> tuple[str, str]:
@@ -219,12 +251,15 @@ def _behind(slices: Iterable[Json]) -> Counter[str]:
 
 def _pod(pod: Json, behind: Counter[str]) -> Pod:
     meta = pod["metadata"]
+    ranked_ = REVISION_HASH in (meta.get("labels") or {})
     return Pod(
         name=meta["name"],
         ready=ready(pod),
         labelled=LABEL in (meta.get("labels") or {}),
         detached=(meta.get("annotations") or {}).get(COST) == DETACHED_COST,
         endpoints=behind[meta["name"]],
+        ordinal=ordinal(meta["name"]) if ranked_ else 0,
+        uid=meta["uid"] if ranked_ else "",
     )
 
 

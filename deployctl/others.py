@@ -16,10 +16,11 @@ from typing import Any
 import msgspec
 
 from deployctl.difference import unlike
-from deployctl.memory import HASH, LABEL, Memory, Settings, annotation
+from deployctl.memory import LABEL, Memory, Settings, annotation
 from deployctl.observe import Snapshot
 from deployctl.secrecy import masked, secret
 from deployctl.template import bare, digest, images
+from deployctl.workload import HASH, RESOURCES, kind_of, resource_of, stateful
 from strategies.model import Phase
 
 Json = dict[str, Any]
@@ -46,7 +47,7 @@ class Others:
 
     def ours(self, one: Json) -> None:
         """Take in the answer to a write of our own."""
-        if one.get("kind") == "Deployment":
+        if one.get("kind") in RESOURCES:
             self.deployment = one
         elif one.get("kind") == "Service":
             self.services[one["metadata"]["name"]] = one
@@ -73,12 +74,13 @@ class Others:
     def _of_deployment(self, look: Snapshot) -> Iterator[str]:
         before, now, memory = self.deployment, look.deployment, look.memory
         self.deployment = now
-        if not memory or now is before or self._answered_late("deployments", before, now):
+        if not memory or now is before or self._answered_late(resource_of(now), before, now):
             return
         if annotation(before) and not annotation(now):
-            yield f"somebody took the memory of this release off the Deployment{by(now)}; it is put back"
+            yield f"somebody took the memory of this release off the {kind_of(now)}{by(now)}; it is put back"
         yield from self._of_template(before, now, memory)
-        for where, old, new in unlike(_fields(before), _fields(now), "spec"):
+        for place, old, new in unlike(_fields(before), _fields(now), "spec"):
+            where = place.replace("spec.strategy", "spec.updateStrategy", stateful(now))
             name = where.split(".")[1]
             yield f"{who(now, name)} wrote {where}: {_said(old)} -> {_said(new)}; {_meaning(name)}"
 
@@ -89,7 +91,7 @@ class Others:
         back = digest(new) == digest(self._expected(memory))
         self.overwritten, self.author = (None, "") if back else (new, who(now, "template"))
         meaning = "stored and inert: this release goes on with its own template"
-        if not now["spec"].get("paused"):
+        if not Settings.of(now).paused:
             meaning = "put back: nothing but this release's own template is let in"
         for text in changes(old, new):
             yield f"{who(now, 'template')} wrote {text}; {'as this release has it' if back else meaning}"
@@ -152,25 +154,33 @@ def _left(deployment: Json, memory: Memory | None, stable: Json, preview: Json) 
         return deployment
     left, wrote = copy.deepcopy(deployment), memory.wrote
     begun = memory.phase != Phase.RETURNING.value and (
-        wrote.min_ready_seconds != memory.own.min_ready_seconds
+        wrote.min_ready_seconds != memory.own.min_ready_seconds or stateful(deployment)
     )
     found = digest(deployment["spec"]["template"])
     known = found in (memory.stable, memory.preview)
     if not known:
         left["spec"]["template"] = preview if begun else stable
-    left["spec"].update(
-        minReadySeconds=wrote.min_ready_seconds,
-        progressDeadlineSeconds=wrote.progress_deadline_seconds,
-        strategy=wrote.strategy,
-        paused=wrote.paused,
-        replicas=memory.replicas,
-    )
+    left["spec"].update(_written(deployment, wrote), replicas=memory.replicas)
     return left
+
+
+def _written(deployment: Json, wrote: Settings) -> Json:
+    """Give the fields of a workload's spec as they were written."""
+    if stateful(deployment):
+        return {"updateStrategy": wrote.strategy}
+    return {
+        "minReadySeconds": wrote.min_ready_seconds,
+        "progressDeadlineSeconds": wrote.progress_deadline_seconds,
+        "strategy": wrote.strategy,
+        "paused": wrote.paused,
+    }
 
 
 def _fields(deployment: Json) -> Json:
     """Give the size and the fields that a hold writes over, as Kubernetes defaults them."""
     fields: Json = msgspec.to_builtins(Settings.of(deployment))
+    if stateful(deployment):
+        return {"strategy": fields["strategy"], "replicas": deployment["spec"].get("replicas", 1)}
     return {**fields, "replicas": deployment["spec"].get("replicas", 1)}
 
 

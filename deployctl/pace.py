@@ -12,8 +12,10 @@ from deployctl.observe import live, ready
 from deployctl.prepare import Prepared
 from deployctl.spec import App, Gate
 from deployctl.template import lingers
+from deployctl.workload import ordered, stateful
 from strategies.model import Stage
 from strategies.quantities import Amount
+from strategies.ranks import Ranks
 from strategies.simulator import Settings as Room
 from strategies.simulator import World
 from strategies.steps import SPREAD_SECONDS
@@ -24,14 +26,17 @@ READY_SECONDS = 10.0  # where no live pod tells how long one takes
 
 
 def world_of(found: Prepared) -> World:
-    """Give the Deployment as arithmetic."""
+    """Give the workload as arithmetic."""
+    calm = lingers(found.stable, SPREAD_SECONDS)
+    if stateful(found.deployment):
+        replicas, parallel = found.deployment["spec"].get("replicas", 1), not ordered(found.deployment)
+        return Ranks.of(replicas, found.names.services, lingers=calm, parallel=parallel)
     own, replicas = Settings.of(found.deployment), found.deployment["spec"].get("replicas", 1)
     rolling = own.strategy.get("rollingUpdate") or {}
     unavailable, surge = (
         Amount.parse(str(rolling.get(key, "25%"))) for key in ("maxUnavailable", "maxSurge")
     )
     users = Room(unavailable=unavailable, surge=surge)
-    calm = lingers(found.stable, SPREAD_SECONDS)
     return World.at_rest(replicas, found.names.services, users, lingers=calm)
 
 

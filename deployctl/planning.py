@@ -20,12 +20,13 @@ from deployctl.published import InFlight, Plan, PlannedStep, Problem, Safety, Sp
 from deployctl.render import words
 from deployctl.spec import App
 from deployctl.template import digest
+from deployctl.workload import DEPLOYMENT, STATEFUL_SET, stateful
 from strategies.model import Admit, Ask, Finish, Pin, Stand, Strategy, Turn, Wait, Wish
 from strategies.simulator import World
 from strategies.walk import Pace, Planned, after, walk
 
 Json = dict[str, Any]
-HELD_BY = ("minReadySeconds", "strategy", "paused")
+HELD_BY = {DEPLOYMENT: ("minReadySeconds", "strategy", "paused"), STATEFUL_SET: ("updateStrategy",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def plan(found: Prepared, app: App, around: Around) -> Plan:
         warnings=found.warnings,
         problems=tuple(map(Problem.of, around.problems)),
         in_flight=_in_flight(found),
+        workload=found.names.kind,
     )
     if not one.changes or found.memory or not one.replicas:
         return one
@@ -60,14 +62,14 @@ def plan(found: Prepared, app: App, around: Around) -> Plan:
 
 
 def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
-    options: Strategy = app.spec.strategy.options
+    options = app.spec.walk
     pace = pace_of(found, app, around.pods)
     taken = _whole(options, world_of(found), pace)
     if around.until_promoted:
         taken = _until_promoted(taken)
     return msgspec.structs.replace(
         one,
-        steps=tuple(_told(taken)),
+        steps=tuple(_told(taken, one.workload)),
         total=_sum(taken),
         waits_for_a_person=any(isinstance(each.step, Stand) for each in taken),
         peak_extra_pods=max((each.extra_pods for each in taken), default=0),
@@ -95,9 +97,9 @@ def _sum(steps: Iterable[Planned]) -> Span:
     return Span(math.fsum(one for one, _ in spans), math.fsum(worst for _, worst in spans))
 
 
-def _told(taken: tuple[Planned, ...]) -> Iterator[PlannedStep]:
+def _told(taken: tuple[Planned, ...], workload: str) -> Iterator[PlannedStep]:
     """Put steps into words, several alike in one."""
-    for does, group in groupby(taken, key=lambda one: words.planned(one.step)):
+    for does, group in groupby(taken, key=lambda one: words.planned(one.step, workload)):
         alike = tuple(group)
         span = _sum(alike)
         yield PlannedStep(
@@ -163,7 +165,9 @@ def _coming_back(one: Planned, pace: Pace) -> Planned:
 
 def _not_released(found: Prepared) -> Iterator[str]:
     """Leave out what differs only because a release in flight holds it."""
-    ours = tuple(f"Deployment {found.names.deployment}: spec.{field}" for field in HELD_BY)
+    ours = tuple(
+        f"{found.names.kind} {found.names.deployment}: spec.{field}" for field in HELD_BY[found.names.kind]
+    )
     return (one for one in found.not_released if not (found.memory and one.startswith(ours)))
 
 
@@ -176,17 +180,23 @@ def _in_flight(found: Prepared) -> InFlight | None:
 
 def _ends_hold(found: Prepared, autoscalers: tuple[Json, ...]) -> Iterator[str]:
     """Name whoever may write over the hold in mid-release."""
-    applied = _last_applied(found.deployment)
-    for field in HELD_BY:
+    applied, held_by = _last_applied(found.deployment), HELD_BY[found.names.kind]
+    for field in held_by:
         if field in applied:
             yield f"kubectl apply of the manifest: its last-applied copy states spec.{field}"
     for entry in found.deployment["metadata"].get("managedFields") or []:
         stated = (entry.get("fieldsV1") or {}).get("f:spec") or {}
-        fields = [field for field in HELD_BY if f"f:{field}" in stated]
+        fields = [field for field in held_by if f"f:{field}" in stated]
         if fields and entry.get("operation") == "Apply":
             yield f"server-side apply by {entry['manager']}: it states spec.{', spec.'.join(fields)}"
     for one in autoscalers:
-        yield f"HorizontalPodAutoscaler {one['metadata']['name']} scales it: both sides keep their proportion, the partition moves"
+        yield f"HorizontalPodAutoscaler {one['metadata']['name']} scales it: {_scaled(found)}"
+
+
+def _scaled(found: Prepared) -> str:
+    if stateful(found.deployment):
+        return "its highest ordinals come and go, the pods made anew first"
+    return "both sides keep their proportion, the partition moves"
 
 
 def _last_applied(thing: Json) -> Json:

@@ -15,7 +15,6 @@ from deployctl.cluster.view import Names
 from deployctl.errors import Conflict, DeployctlError, Forbidden, Refused, UsageError
 from deployctl.memory import (
     ANNOTATION,
-    HASH,
     HELD_SECONDS,
     LABEL,
     Memory,
@@ -27,7 +26,19 @@ from deployctl.memory import (
 from deployctl.observe import owned_by, replica_set, settled
 from deployctl.secrecy import masked, secret
 from deployctl.spec import App
+from deployctl.startable import startable, warnings
 from deployctl.template import bare, digest, lacking_pre_stop, restarted, with_images, with_pre_stop
+from deployctl.workload import (
+    DEPLOYMENT,
+    HASH,
+    RESOURCES,
+    STATEFUL_SET,
+    kind_of,
+    resource_of,
+    stateful,
+    template_in,
+)
+from strategies.quantities import NONE
 
 Json = dict[str, Any]
 OLDEST = (1, 31)
@@ -68,6 +79,7 @@ class Prepared(Found):
     warnings: tuple[str, ...] = ()
     not_released: tuple[str, ...] = ()
     added_pre_stop: tuple[str, ...] = ()
+    gap: bool = False  # `surge: 0` is stated: one pod alone may be down while it is made anew
 
     @property
     def nothing_to_do(self) -> bool:
@@ -76,28 +88,48 @@ class Prepared(Found):
 
 def names_of(app: App, namespace: str) -> Names:
     workload = app.spec.workload
-    return Names(namespace, app.name, workload.deployment, workload.services)
+    return Names(namespace, app.name, workload.name, workload.services, workload.kind)
 
 
 def find(api: Api, names: Names) -> Found:
     """Find an app's objects; raise UsageError for what is missing."""
-    deployment = found(api, names, "deployments", names.deployment)
+    deployment = found(api, names, names.resource, names.deployment)
     services = tuple(found(api, names, "services", name) for name in names.services)
-    sets = tuple(_owned(api, deployment))
+    sets = tuple(_owned(api, names, deployment))
     return Found(names, deployment, services, sets, recalled(deployment, (*services, *sets)))
 
 
 def guess(api: Api, name: str) -> Names:
-    """Name the parts of an app that has no record: the Deployment of that name and the Services that select it."""
-    bare_names = Names(api.namespace, name, name, ())
-    deployment = found(api, bare_names, "deployments", name)
-    memory = recalled(deployment, ())
+    """Name the parts of an app that has no record: the workload of that name and the Services that select it."""
+    deployment = _workload(api, name)
+    memory, kind = recalled(deployment, ()), kind_of(deployment)
     if memory:
-        return Names(api.namespace, memory.app, name, memory.services)
+        return Names(api.namespace, memory.app, name, memory.services, kind)
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     everything = api.get(path(api.namespace, "services"))["items"]
     selecting = (one for one in everything if _matches(one["spec"].get("selector") or {}, labels))
-    return Names(api.namespace, name, name, tuple(one["metadata"]["name"] for one in selecting))
+    listed = tuple(one["metadata"]["name"] for one in selecting if not _governs(one, deployment))
+    return Names(api.namespace, name, name, listed, kind)
+
+
+def _workload(api: Api, name: str) -> Json:
+    """Find the Deployment of a name, or else the StatefulSet."""
+    try:
+        return found(api, Names(api.namespace, name, name, ()), "deployments", name)
+    except UsageError as error:
+        try:
+            return api.get(path(api.namespace, "statefulsets", name))
+        except (NotFound, Denied):
+            raise error from None
+
+
+def _governs(service: Json, workload: Json) -> bool:
+    """Say whether a Service is the headless one that gives a StatefulSet's pods their names.
+
+    Its peers find each other by it while they come up, so nothing narrows it, and no client should use it.
+    """
+    names = service["metadata"]["name"], service["spec"].get("clusterIP")
+    return names == (workload["spec"].get("serviceName"), "None")
 
 
 def prepare(
@@ -120,6 +152,7 @@ def prepare(
         warnings=tuple(_warnings(there.deployment, there.services)),
         not_released=tuple(_differences(api, there, objects)),
         added_pre_stop=added,
+        gap=getattr(app.spec.strategy.options, "surge", None) == NONE,
     )
 
 
@@ -165,7 +198,7 @@ def _uid(api: Api) -> str:
 
 
 def found(api: Api, names: Names, resource: str, name: str) -> Json:
-    kind = {"deployments": "Deployment", "services": "Service"}[resource]
+    kind = {"deployments": DEPLOYMENT, "statefulsets": STATEFUL_SET, "services": "Service"}[resource]
     try:
         return api.get(path(names.namespace, resource, name))
     except NotFound as error:
@@ -176,7 +209,7 @@ def found(api: Api, names: Names, resource: str, name: str) -> Json:
 
 
 def selector_of(deployment: Json) -> str:
-    """Write the Deployment's selector as a query."""
+    """Write the workload's selector as a query."""
     selector: Json = deployment["spec"]["selector"]
     labels = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
     return ",".join([*labels, *map(_expression, selector.get("matchExpressions") or [])])
@@ -193,8 +226,8 @@ def _expression(one: Json) -> str:
     return written[str(one["operator"])]
 
 
-def _owned(api: Api, deployment: Json) -> Iterator[Json]:
-    where = path(deployment["metadata"]["namespace"], "replicasets")
+def _owned(api: Api, names: Names, deployment: Json) -> Iterator[Json]:
+    where = path(names.namespace, names.revisions)
     answer = api.get(where, labelSelector=selector_of(deployment))
     return (one for one in answer["items"] if owned_by(one, deployment))
 
@@ -204,16 +237,16 @@ def template_of(sets: Iterable[Json], name: str) -> Json:
     owner = replica_set(sets, name)
     if owner is None:
         raise DeployctlError(
-            f"no ReplicaSet keeps template {name}, and with it the way to it is gone",
+            f"no revision keeps template {name}, and with it the way to it is gone",
             advice="`deployctl release FILE` goes on with the template of its manifest",
         )
-    return bare(owner["spec"]["template"])
+    return bare(template_in(owner))
 
 
 def _chosen(objects: tuple[Json, ...], names: Names, live_template: Json, wanted: Wanted) -> Json:
     """Choose the manifest's template where there is one, else the live one, and apply the flags to it."""
     stated = [
-        one for one in objects if one["kind"] == "Deployment" and one["metadata"]["name"] == names.deployment
+        one for one in objects if (one["kind"], one["metadata"]["name"]) == (names.kind, names.deployment)
     ]
     template = stated[0]["spec"]["template"] if stated else live_template
     template = with_images(template, wanted.images)
@@ -237,7 +270,7 @@ def _completed(api: Api, app: App, deployment: Json, template: Json) -> tuple[Js
 
 def _defaulted(api: Api, deployment: Json, template: Json) -> Json:
     meta = deployment["metadata"]
-    where = path(meta["namespace"], "deployments", meta["name"])
+    where = path(meta["namespace"], resource_of(deployment), meta["name"])
     ops = [{"op": "replace", "path": "/spec/template", "value": template}]
     query = {"fieldManager": "deployctl", "fieldValidation": "Strict"}
     try:
@@ -264,6 +297,12 @@ def refuse(api: Api, ready: Prepared, *, accept_sync: bool = False) -> None:
 
 
 def _startable(ready: Prepared) -> None:
+    if stateful(ready.deployment):
+        return startable(ready.deployment, ready.names.deployment, ready.replica_sets, gap=ready.gap)
+    return _deployment_startable(ready)
+
+
+def _deployment_startable(ready: Prepared) -> None:
     deployment, name = ready.deployment, ready.names.deployment
     now = Settings.of(deployment)
     if now.strategy.get("type") == "Recreate":
@@ -362,6 +401,7 @@ def _all_listed(api: Api, ready: Prepared, labels: Json) -> None:
         one["metadata"]["name"]
         for one in everything
         if one["metadata"]["name"] not in ready.names.services
+        and not _governs(one, ready.deployment)
         and _matches(one["spec"].get("selector") or {}, labels)
     ]
     if others:
@@ -406,7 +446,10 @@ def _synced_by(ready: Prepared) -> str:
 
 def _appliers(ready: Prepared) -> Iterator[str]:
     watched = [
-        (ready.deployment, ("minReadySeconds", "paused")),
+        (
+            ready.deployment,
+            ("updateStrategy",) if stateful(ready.deployment) else ("minReadySeconds", "paused"),
+        ),
         *((one, ("selector",)) for one in ready.services),
     ]
     for one, fields in watched:
@@ -418,8 +461,9 @@ def _appliers(ready: Prepared) -> Iterator[str]:
 
 def _warnings(deployment: Json, services: tuple[Json, ...]) -> Iterator[str]:
     applied = _last_applied(deployment).get("spec") or {}
+    yield from warnings(deployment, services) if stateful(deployment) else ()
     for key in RESTRICTED:
-        if key in applied:
+        if key in applied and not stateful(deployment):
             yield f"the applied manifest states spec.{key}: applying it again in mid-release ends the hold"
     if deployment["spec"].get("revisionHistoryLimit", 10) < 2:
         yield "revisionHistoryLimit is under 2: there may be nothing to roll back to"
@@ -440,7 +484,7 @@ def _differences(api: Api, known: Found, objects: tuple[Json, ...]) -> Iterator[
     """Name what of the manifests differs from the cluster and is no business of a release."""
     for one in objects:
         kind, name = one["kind"], one["metadata"]["name"]
-        resource = {"Deployment": "deployments", "Service": "services", "ConfigMap": "configmaps"}.get(kind)
+        resource = {**RESOURCES, "Service": "services", "ConfigMap": "configmaps"}.get(kind)
         if resource is None:
             yield f"{kind} {name}: not compared"
             continue
@@ -454,7 +498,7 @@ def _differences(api: Api, known: Found, objects: tuple[Json, ...]) -> Iterator[
 
 def _known(known: Found, kind: str, name: str) -> Json | None:
     """Give an object that was read already."""
-    there = {"Deployment": (known.deployment,), "Service": known.services}.get(kind, ())
+    there = {known.names.kind: (known.deployment,), "Service": known.services}.get(kind, ())
     return next((one for one in there if one["metadata"]["name"] == name), None)
 
 
@@ -463,7 +507,7 @@ def _without_template(one: Json) -> Json:
     kept = {
         key: value for key, value in one.items() if key not in {"apiVersion", "kind", "metadata", "status"}
     }
-    if one["kind"] == "Deployment":
+    if one["kind"] in RESOURCES:
         kept["spec"] = {key: value for key, value in one["spec"].items() if key != "template"}
     labels = {key: one["metadata"][key] for key in ("labels", "annotations") if one["metadata"].get(key)}
     return {**kept, "metadata": labels} if labels else kept

@@ -14,7 +14,7 @@ class Shown(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Revision(Shown, frozen=True):
-    """One ReplicaSet with pods, or of the release. `number` is kubectl's, `created` the time it first came."""
+    """One revision with pods, or of the release. `number` is kubectl's, `created` the time it first came."""
 
     role: Literal["live", "stable", "preview", "other"]
     number: int
@@ -90,6 +90,7 @@ class Status(Shown, frozen=True):
     traffic: tuple[Traffic, ...]
     now: str
     release: Release | None = None
+    workload: str = "Deployment"  # or StatefulSet: `deployment` is its name either way
     last: Last | None = None
     foreign: tuple[Foreign, ...] = ()
     next: tuple[str, ...] = ()
@@ -191,5 +192,6 @@ class Plan(Shown, frozen=True):
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     in_flight: InFlight | None = None
+    workload: str = "Deployment"
     api_version: str = "deployctl.dev/v1alpha1"
     kind: str = "Plan"

@@ -15,7 +15,8 @@ import msgspec
 
 from deployctl import plugins
 from deployctl.cluster.api import Api, Stale
-from deployctl.cluster.patches import Writer, forget_copy
+from deployctl.cluster.ordinal_patches import writer_of
+from deployctl.cluster.patches import forget_copy
 from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.gates.stage import Stages
@@ -27,8 +28,10 @@ from deployctl.record import Entry, Record, now
 from deployctl.rollout import TICK_SECONDS, Orders, Result, Rollout, Story, raised
 from deployctl.spec import App, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
+from deployctl.workload import resource_of, stateful
 from strategies.blue_green import BlueGreen
 from strategies.model import Observed, Outcome, Phase, Strategy
+from strategies.ordinal import Ordinal
 from strategies.steps import SPREAD_SECONDS
 
 Json = dict[str, Any]
@@ -85,7 +88,7 @@ def fresh(ready: Prepared, app: App, *, content: str, why: str) -> Plan:
     plan = Plan(
         ready.names,
         ready.deployment,
-        app.spec.strategy.options,
+        app.spec.walk,
         app.spec.gates,
         memory,
         ready.stable,
@@ -107,7 +110,7 @@ def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
     stable = template_of(there.replica_sets, memory.stable)
     preview = _preview(there, memory, template, back=app is None)
     gates = app.spec.gates if app else Gates()
-    plan = Plan(there.names, there.deployment, _strategy(memory, app), gates, memory, stable, preview)
+    plan = Plan(there.names, there.deployment, _strategy(there, memory, app), gates, memory, stable, preview)
     gone = memory.phase == Phase.RETURNING.value
     return replace(plan, taken_over=True, toward=Outcome.ABORTED if gone and plan.rollback else plan.toward)
 
@@ -118,7 +121,7 @@ def finished_by_itself(there: Found) -> bool:
     if memory is None or memory.wrote is None or memory.phase != Phase.PROMOTING.value:
         return False
     owner = replica_set(there.replica_sets, memory.stable)
-    left = owner["spec"].get("replicas", 0) if owner else 0
+    left = owner["spec"].get("replicas", 0) if owner and not stateful(there.deployment) else 0
     return memory.wrote.paused and memory.wrote.min_ready_seconds < HELD_SECONDS and not left
 
 
@@ -129,14 +132,15 @@ def forget_copies(api: Api, there: Found) -> None:
             api.send(forget_copy(one))
 
 
-def _strategy(memory: Memory, app: App | None) -> Strategy:
+def _strategy(there: Found, memory: Memory, app: App | None) -> Strategy:
     """Take the spec's options where they are of the strategy that began; else its defaults.
 
     The way back is the same for all, so without the app's spec a strategy that is not installed here will do.
     """
     if app and app.spec.strategy.kind == memory.strategy:
-        options: Strategy = app.spec.strategy.options
-        return options
+        return app.spec.walk
+    if stateful(there.deployment):
+        return Ordinal()
     missing = memory.strategy not in plugins.names(plugins.STRATEGIES)
     if memory.strategy == ROLLBACK or (app is None and missing):
         return BACK
@@ -181,14 +185,18 @@ def back_at_rest(there: Found, target: Json, why: str) -> Plan:
     requests at that, for they have no preStop, and all of them serve, it is a blue-green release without gates.
     """
     current = there.deployment["spec"]["template"]
-    graceful = lingers(current, SPREAD_SECONDS) or not _healthy(there.deployment)
+    ranked = stateful(
+        there.deployment
+    )  # taken out of the endpoints one after the other, whatever they do then
+    graceful = ranked or lingers(current, SPREAD_SECONDS) or not _healthy(there.deployment)
     if graceful:
         memory = _memory(there.names, there.deployment, Phase.RETURNING, target, current)
     else:
         memory = _memory(there.names, there.deployment, Phase.TRYING, current, target)
     memory = msgspec.structs.replace(memory, why=why, strategy=ROLLBACK)
     stable, preview = (target, current) if graceful else (current, target)
-    plan = Plan(there.names, there.deployment, BACK, Gates(), memory, stable, preview)
+    strategy = Ordinal() if ranked else BACK
+    plan = Plan(there.names, there.deployment, strategy, Gates(), memory, stable, preview)
     return replace(plan, toward=Outcome.ABORTED if graceful else Outcome.PROMOTED)
 
 
@@ -313,13 +321,13 @@ class Run:
                 app = self.plan.names.app
                 raise Conflict(f"the release of {app} ended meanwhile", advice=f"deployctl status {app}")
             memory = self._raised(held)
-            request = Writer(look, held, self.plan.stable, self.plan.preview).remember(memory)
+            request = writer_of(look, held, self.plan.stable, self.plan.preview).remember(memory)
             try:
                 answer = self.api.send(request)
             except Stale:
                 view.reread(request)
                 continue
-            view.absorb("deployments", answer)
+            view.absorb(resource_of(answer), answer)
             return load(annotation(answer)) or memory
         raise Conflict(
             f"{self.plan.names.deployment} changes faster than it can be taken over", advice="try again"

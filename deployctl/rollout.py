@@ -15,6 +15,7 @@ import msgspec
 
 from deployctl.cluster.api import Api, NotFound, Request, Stale, Unreachable
 from deployctl.cluster.logs import last_words
+from deployctl.cluster.ordinal_patches import writer_of
 from deployctl.cluster.patches import Writer, forget_copy, oldest_ready_seconds
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import View
@@ -28,6 +29,7 @@ from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
 from deployctl.spec import Gates
 from deployctl.template import digest
+from deployctl.workload import RESOURCES, kind_of
 from strategies.model import (
     Action,
     Admit,
@@ -51,6 +53,7 @@ from strategies.model import (
 )
 
 Json = dict[str, Any]
+WORKLOADS = frozenset(RESOURCES.values())
 TICK_SECONDS = 1.0  # how often a countdown is told anew; costs no call
 PATIENCE_SECONDS = 0.2
 TRUST_SECONDS = 0.25  # how long the lock counts as ours for the next of several labels, which move no Service
@@ -204,7 +207,7 @@ class Rollout:
         trying = look.memory and look.memory.phase in {Phase.TRYING.value, Phase.PROMOTING.value}
         if not trying or annotation(look.deployment) or held(look.deployment):
             return None
-        return Turn(f"the Deployment was replaced in mid-release{by(look.deployment)}")
+        return Turn(f"the {kind_of(look.deployment)} was replaced in mid-release{by(look.deployment)}")
 
     def _overruled(self, seen: Observed) -> Step | None:
         """Give way to a pause and to the time-out."""
@@ -283,7 +286,7 @@ class Rollout:
         planned = self.memory.preview if self.memory.phase == Phase.RETURNING.value else self.memory.stable
         if Settings.of(now) != self.memory.own or digest(now["spec"]["template"]) != planned:
             raise Conflict(
-                f"Deployment {now['metadata']['name']} was changed{by(now)} since this run looked at it first",
+                f"{kind_of(now)} {now['metadata']['name']} was changed{by(now)} since this run looked at it first",
                 advice="nothing was begun; run the command again",
             )
 
@@ -306,7 +309,7 @@ class Rollout:
     def _sent(self, request: Request, resource: str) -> Json | None:
         """Send one write; where it lost a race, or its object is gone, look at that anew instead."""
         try:
-            if resource != "deployments":  # whose fence is in the patch itself
+            if resource not in WORKLOADS:  # whose fence is in the patch itself
                 self.lock.confirm(TRUST_SECONDS if resource == "pods" else 0.0)
             return self.api.send(request)
         except (Stale, NotFound):
@@ -317,8 +320,10 @@ class Rollout:
         return None
 
     def _absorb(self, resource: str, answer: Json) -> None:
+        if answer.get("kind") == "Status":  # of a pod that was deleted at once
+            return
         self.view.absorb(resource, answer)
-        if resource == "deployments":
+        if resource in WORKLOADS:
             self.known = load(annotation(answer))
         if self._others:
             self._others.ours(answer)
@@ -334,7 +339,7 @@ class Rollout:
 
     def _writer(self, look: Snapshot) -> Writer:
         memory = adopted(look.memory or self.memory, look.deployment)
-        return Writer(look, memory, self.stable, self.preview)
+        return writer_of(look, memory, self.stable, self.preview)
 
     def _witnessed(self, action: Action) -> None:
         if isinstance(action, Admit | Detach):

@@ -16,6 +16,11 @@ from deployctl.document import Document, Place, Table
 from deployctl.errors import Problem, SpecError
 from deployctl.reading import INVALID, Reader, node, written
 from deployctl.shapes import Chosen, shape
+from deployctl.workload import DEPLOYMENT, STATEFUL_SET
+from strategies.model import Strategy
+from strategies.ordinal import Ordinal
+from strategies.quantities import NONE
+from strategies.rolling import Rolling
 
 DEFAULT_FILE = "deployctl.yaml"
 DNS_LABEL = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -61,13 +66,29 @@ class Workload(Struct, frozen=True, kw_only=True):
     """The Kubernetes objects that are released.
 
     manifests: files beside this one; what is not in them is taken from the cluster
-    deployment: the name of the Deployment
+    deployment: the name of the Deployment, or else
+    statefulSet: the name of the StatefulSet
     services: every Service that sends traffic to its pods, in the order in which they are shifted
     """
 
     manifests: Annotated[tuple[FileName, ...], Meta(extra={"unique": ""})] = ()
-    deployment: Subdomain
+    deployment: Subdomain | None = None
+    stateful_set: Subdomain | None = None
     services: Annotated[tuple[Label, ...], Meta(min_length=1, extra={"unique": ""})]
+
+    def __post_init__(self) -> None:
+        if self.deployment and self.stateful_set:
+            raise ValueError("statefulSet: given beside deployment; expected one of the two")
+        if not (self.deployment or self.stateful_set):
+            raise ValueError("neither deployment nor statefulSet is given; expected one of the two")
+
+    @property
+    def kind(self) -> str:
+        return STATEFUL_SET if self.stateful_set else DEPLOYMENT
+
+    @property
+    def name(self) -> str:
+        return self.stateful_set or self.deployment or ""
 
 
 class Drain(Struct, frozen=True, kw_only=True):
@@ -136,6 +157,28 @@ class Spec(Struct, frozen=True, kw_only=True):
     strategy: Annotated[Chosen, Meta(extra={"group": plugins.STRATEGIES})]
     drain: Drain = Drain()
     gates: Gates = Gates()
+
+    def __post_init__(self) -> None:
+        if self.workload.stateful_set and (why := _not_by_ordinals(self.strategy)):
+            raise ValueError(f"strategy: {why}")
+
+    @property
+    def walk(self) -> Strategy:
+        """The strategy as the workload has it: rolling takes a StatefulSet by its ordinals."""
+        options: Strategy = self.strategy.options
+        if self.workload.stateful_set and isinstance(options, Rolling):
+            return Ordinal(options.batch, options.surge, options.bake_seconds)
+        return options
+
+
+def _not_by_ordinals(chosen: Chosen) -> str:
+    """Say why a StatefulSet cannot be released so; nothing where it can."""
+    options = chosen.options
+    if not isinstance(options, Rolling):
+        return f"{chosen.kind} needs old and new pods side by side, and a StatefulSet has one of each name; expected rolling"
+    if options.surge not in (None, NONE):
+        return f"surge {options.surge}: a StatefulSet has one pod of each name and no room for more; expected 0, or none"
+    return ""
 
 
 class Header(Struct, frozen=True, kw_only=True):

@@ -9,13 +9,14 @@ from typing import Any, Literal
 from deployctl.by_hand import ByHand
 from deployctl.glance import Glance, Listed
 from deployctl.lock import fresh, holder_of
-from deployctl.memory import HASH, HELD_SECONDS, LABEL, Memory
+from deployctl.memory import HELD_SECONDS, LABEL, Memory
 from deployctl.observe import (
     Snapshot,
     Witness,
     live,
     observe,
     owned_by,
+    pods_of,
     ready,
     ready_endpoints,
     replica_set,
@@ -26,10 +27,14 @@ from deployctl.published import Foreign, Last, Release, Revision, Row, Status, S
 from deployctl.record import Entry, Kept
 from deployctl.render import words
 from deployctl.template import digest, images
+from deployctl.workload import HASH, hash_in, hash_of, kind_of, template_in
 from strategies.model import Ask, Observed, Phase, Stage, Stand, Step
 
 Json = dict[str, Any]
-WRITTEN = ("template", "minReadySeconds", "progressDeadlineSeconds", "strategy", "paused", "replicas")
+WRITTEN = (
+    *("template", "minReadySeconds", "progressDeadlineSeconds", "strategy", "paused", "replicas"),
+    "updateStrategy",
+)
 
 
 def status(at: Glance, kubectl: str = "kubectl") -> Status:
@@ -47,6 +52,7 @@ def status(at: Glance, kubectl: str = "kubectl") -> Status:
         traffic=tuple(_traffic(look, one) for one in look.services),
         now=_time(at.now),
         release=release,
+        workload=kind_of(look.deployment),
         last=_last(at.kept),
         foreign=tuple(_foreign(look.deployment, memory.at)) if memory else (),
         next=_next(at, seen, release),
@@ -130,8 +136,7 @@ def _step(at: Glance, seen: Observed) -> Step | None:
     memory = at.memory
     if at.app is None or memory is None or memory.strategy != at.app.spec.strategy.kind:
         return None
-    step: Step = at.app.spec.strategy.options.decide(seen)
-    return step
+    return at.app.spec.walk.decide(seen)
 
 
 def _next(at: Glance, seen: Observed | None, release: Release | None) -> tuple[str, ...]:
@@ -149,17 +154,17 @@ def _revisions(look: Snapshot, memory: Memory | None) -> Iterator[Revision]:
     roles = _roles(look, memory)
     for one in sorted(look.replica_sets, key=revision, reverse=True):
         role = roles.get(one["metadata"]["name"], "other")
-        pods = [pod for pod in look.pods if owned_by(pod, one) and live(pod)]
+        pods = [pod for pod in pods_of(one, look) if live(pod)]
         if role == "other" and not pods:
             continue
         yield Revision(
             role=role,
             number=revision(one),
-            hash=one["metadata"]["labels"][HASH],
-            images=images(one["spec"]["template"]),
+            hash=hash_of(one),
+            images=images(template_in(one)),
             ready=sum(map(ready, pods)),
             pods=len(pods),
-            desired=one["spec"].get("replicas", 0),
+            desired=one.get("spec", {}).get("replicas", len(pods)),
             created=one["metadata"].get("creationTimestamp") or "",
             trouble=next((why for pod in pods if (why := stuck(pod))), ""),
         )
@@ -178,7 +183,7 @@ def _roles(look: Snapshot, memory: Memory | None) -> dict[str, Literal["live", "
 
 def _traffic(look: Snapshot, service: Json) -> Traffic:
     name, selector = service["metadata"]["name"], service["spec"].get("selector") or {}
-    hashes = {pod["metadata"]["name"]: pod["metadata"].get("labels", {}).get(HASH, "") for pod in look.pods}
+    hashes = {pod["metadata"]["name"]: hash_in(pod["metadata"].get("labels", {})) for pod in look.pods}
     mine = (one for one in look.slices if one["metadata"]["labels"]["kubernetes.io/service-name"] == name)
     names = sorted({pod for one in mine for pod in ready_endpoints(one)})
     counted = [hashes.get(pod, "") or "other" for pod in names]

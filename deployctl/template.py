@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deployctl.errors import UsageError
-from deployctl.memory import HASH
+from deployctl.workload import HASH
 
 Json = dict[str, Any]
 MOST_DIGESTS = 512
@@ -21,8 +21,8 @@ RESTARTED = "kubectl.kubernetes.io/restartedAt"
 def digest(template: Json) -> str:
     """Name a template: equal templates of a Deployment and its ReplicaSets have one digest.
 
-    The label pod-template-hash is the ReplicaSet's own addition and does not count, nor does the
-    `creationTimestamp: null` that API servers wrote until 1.33.
+    The label pod-template-hash is the ReplicaSet's own addition and does not count, nor does a ControllerRevision's
+    `$patch: replace`, nor the `creationTimestamp: null` that API servers wrote until 1.33.
     """
     known = _digests.get(id(template))
     if known is None or known[0] is not template:
@@ -38,7 +38,9 @@ def _digest(template: Json) -> str:
 
 
 def bare(template: Json) -> Json:
-    """Give a ReplicaSet's template as its Deployment's: without the hash."""
+    """Give a ReplicaSet's template as its Deployment's, without the hash; and a ControllerRevision's without `$patch`."""
+    if "$patch" in template:
+        template = {key: one for key, one in template.items() if key != "$patch"}
     meta = {key: one for key, one in (template.get("metadata") or {}).items() if key != "creationTimestamp"}
     if HASH in (meta.get("labels") or {}):
         meta["labels"] = {key: one for key, one in meta["labels"].items() if key != HASH}

@@ -63,14 +63,21 @@ class Pod:
     labelled: bool = False  # carries the valve's label
     detached: bool = False  # marked to go: first in line when its ReplicaSet shrinks
     endpoints: int = 0  # in how many listed Services it is a ready endpoint
+    ordinal: int = 0  # its place in its StatefulSet, from 0
+    uid: str = ""  # where a name comes back (StatefulSet): which pod of that name this is
+
+    @property
+    def identity(self) -> str:
+        """Tell this pod from the one that had its name before: a gate's answer does not pass from one to the other."""
+        return f"{self.name}/{self.uid}" if self.uid else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two revisions: its ReplicaSet and its live pods."""
+    """One of the two revisions: its ReplicaSet (or the ordinals that are to have it) and its live pods."""
 
-    revision: str  # pod-template-hash; empty while the ReplicaSet does not exist
-    desired: int = 0  # spec.replicas of the ReplicaSet
+    revision: str  # pod-template-hash or controller-revision-hash; empty while the revision does not exist
+    desired: int = 0  # spec.replicas of the ReplicaSet, or how many ordinals are to have it
     pods: tuple[Pod, ...] = ()
     trouble: str = ""  # why its pods will not come: CrashLoopBackOff, quota, denied ...
     lingers: bool = False  # every container sleeps in preStop long enough for endpoints to spread
@@ -142,6 +149,9 @@ class Observed:
         False  # the preview's template with the user's minReadySeconds: old pods go once it is available
     )
     shrunk: bool = False  # the stable side lost pods to somebody's write, not to scaling
+    workload: str = "Deployment"  # its kind
+    ordered: bool = False  # an OrderedReady StatefulSet: it replaces no pod while one is not ready
+    strays: tuple[Pod, ...] = ()  # pods of neither side: somebody else's template, let through by a partition
     wish: Wish | None = None
     fast: bool = False  # rollback --fast: no waiting for drains on the way back
     gated: frozenset[Stage] = frozenset(Stage)  # the stages that have gates at all
@@ -168,7 +178,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Pause the Deployment and write down the user's settings: nobody's template edit can act from here."""
+    """Pause the workload and write down the user's settings: nobody's template edit can act from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +197,22 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Lower:
+    """Lower a StatefulSet's partition: its controller makes the pods from this ordinal on anew, the highest first."""
+
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Delete a pod that has no traffic, so that its StatefulSet makes it anew from the template it has now."""
+
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
-    """Pause the held Deployment, so that nobody's edit acts while we look."""
+    """Pause the held workload, so that nobody's edit acts while we look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +291,8 @@ class Restore:
 Action = (
     Begin
     | Hold
+    | Lower
+    | Discard
     | Pause
     | Rehold
     | Pin

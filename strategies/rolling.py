@@ -26,16 +26,16 @@ from strategies.model import (
 )
 from strategies.quantities import NONE, Amount, next_target
 from strategies.steps import (
-    LABELS_SECONDS,
     admit_newborn,
     arriving,
     ask,
     ask_each,
+    drained,
     finish,
     go_back,
     guard,
+    labels_seen,
     linger,
-    spread,
     valve,
 )
 
@@ -60,13 +60,13 @@ class Rolling:
             case None:
                 return Begin()
             case Phase.TRYING | Phase.PROMOTING:
-                return guard(seen) or self._walk(seen)
+                return guard(seen) or self.walk(seen)
             case Phase.FINISHING:
                 return finish(seen)
             case Phase.RETURNING:  # pragma: no branch - there is no other
                 return go_back(seen)
 
-    def _walk(self, seen: Observed) -> Step:
+    def walk(self, seen: Observed) -> Step:
         return (
             admit_newborn(seen, seen.stable)
             or _kept_dark(seen)
@@ -105,7 +105,7 @@ class Rolling:
         return (
             next((Admit(pod.name) for pod in staying if pod.detached), None)
             or next((Detach(pod.name) for pod in going if not pod.detached), None)
-            or _drained(seen, _detached(seen))
+            or drained(seen, seen.stable, _detached(seen))
         )
 
     def _excess(self, seen: Observed) -> int:
@@ -132,8 +132,10 @@ class Rolling:
     def _advance(self, seen: Observed) -> Step:
         if seen.preview.desired and (asked := self._ask_admitted(seen)):
             return asked
-        if seen.preview.desired >= seen.replicas:
-            return Finish()
+        return Finish() if seen.preview.desired >= seen.replicas else self._next(seen)
+
+    def _next(self, seen: Observed) -> Step:
+        """Bring up the next batch."""
         left = seen.stable.desired - self._excess(seen)
         return Hold(left, max(self._step(seen), seen.replicas - left), open=not left)
 
@@ -177,21 +179,9 @@ def _valve_on(seen: Observed) -> Step | None:
     if seen.stable.gone or all(one.valve for one in seen.services):
         return None
     bare = (pod for pod in seen.stable.pods if not pod.labelled and not pod.detached)
-    return next((Admit(pod.name) for pod in bare), None) or _labels_seen(seen) or valve(seen, on=True)
-
-
-def _labels_seen(seen: Observed) -> Step | None:
-    left = LABELS_SECONDS - seen.labels_age_seconds
-    return Wait("labels", "the pods' labels to be seen", left) if left > 0 else None
+    return next((Admit(pod.name) for pod in bare), None) or labels_seen(seen) or valve(seen, on=True)
 
 
 def _goes_first(pod: Pod) -> tuple[bool, bool, str]:
     """Order old pods as their ReplicaSet removes them: one that is not ready goes first, whatever its mark."""
     return (pod.ready, not pod.detached, pod.name)
-
-
-def _drained(seen: Observed, detached: tuple[Pod, ...]) -> Step | None:
-    if any(pod.endpoints for pod in detached):
-        return Wait("detached", "the detached pods to leave the endpoints")
-    names = ", ".join(pod.name for pod in detached)
-    return spread(seen, seen.stable, names) if detached else None

@@ -15,8 +15,10 @@ from strategies.model import (
     Begin,
     Clean,
     Detach,
+    Discard,
     Finish,
     Hold,
+    Lower,
     Observed,
     Outcome,
     Pause,
@@ -133,6 +135,8 @@ class World:
                 return self._written(replace(self._last, held=False, paused=True))
             case Finish():
                 return self._written(replace(self._last, held=False, paused=True), phase=Phase.FINISHING)
+            case Lower() | Discard():
+                raise TypeError(f"{action}: only a StatefulSet has ordinals")
             case Turn():
                 return replace(self, phase=Phase.RETURNING)
             case Return():

@@ -70,9 +70,9 @@ def ask(seen: Observed, stage: Stage, about: str, pods: tuple[Pod, ...]) -> Step
 def ask_each(seen: Observed, stage: Stage, pods: tuple[Pod, ...]) -> Step | None:
     """Ask the gates of a stage about those of these pods that no answer vouches for yet."""
     vouched = {name for one, verdict in seen.verdicts.items() if verdict.passed for name in one.pods}
-    new = tuple(pod for pod in pods if pod.name not in vouched)
-    names = tuple(pod.name for pod in new)
-    return _put(seen, Question(stage, ", ".join(names), frozenset(names)), new) if new else None
+    new = tuple(pod for pod in pods if pod.identity not in vouched)
+    about, these = ", ".join(pod.name for pod in new), frozenset(pod.identity for pod in new)
+    return _put(seen, Question(stage, about, these), new) if new else None
 
 
 def _put(seen: Observed, question: Question, pods: tuple[Pod, ...]) -> Step | None:
@@ -106,6 +106,19 @@ def spread(seen: Observed, leaving: Side, key: str) -> Step | None:
     if leaving.lingers or seen.fast:
         return None
     return linger(seen, f"spread {key}", SPREAD_SECONDS, "the endpoints' change to reach every node")
+
+
+def drained(seen: Observed, leaving: Side, detached: tuple[Pod, ...]) -> Step | None:
+    """Wait until detached pods of one side have left the endpoints, and until every node has heard of it."""
+    if any(pod.endpoints for pod in detached):
+        return Wait("detached", "the detached pods to leave the endpoints")
+    return spread(seen, leaving, ", ".join(pod.identity for pod in detached)) if detached else None
+
+
+def labels_seen(seen: Observed) -> Step | None:
+    """Wait until the endpoints controller has seen the labels: a Service that asked for them earlier would lose pods."""
+    left = LABELS_SECONDS - seen.labels_age_seconds
+    return Wait("labels", "the pods' labels to be seen", left) if left > 0 else None
 
 
 def admit_newborn(seen: Observed, side: Side) -> Step | None:

@@ -10,6 +10,7 @@ from strategies.model import (
     Ask,
     Clean,
     Detach,
+    Discard,
     End,
     Pin,
     Question,
@@ -44,19 +45,20 @@ class Planned:
     expected_seconds: float = 0.0
     worst_seconds: float = 0.0
     extra_pods: int = 0
+    workload: str = "deployment"
 
     @property
     def writes(self) -> str:
-        """What kind of object this step writes: deployment, service, pod, or nothing."""
+        """What kind of object this step writes: deployment or statefulset, service, pod, or nothing."""
         match self.step:
             case Ask() | Wait() | Stand() | End():
                 return ""
             case Pin() | Valve():
                 return "service"
-            case Admit() | Detach() | Clean():
+            case Admit() | Detach() | Clean() | Discard():
                 return "pod"
             case _:
-                return "deployment"
+                return self.workload
 
 
 def walk(
@@ -81,9 +83,8 @@ def _walked(strategy: Strategy, world: World, pace: Pace, wish: Wish | None) -> 
         step = strategy.decide(seen)
         world = after(step, world)
         expected, worst = _seconds(step, pace)
-        yield Planned(
-            step, expected, worst, len(world.stable.pods) + len(world.preview.pods) - world.replicas
-        )
+        extra = len(world.stable.pods) + len(world.preview.pods) - world.replicas
+        yield Planned(step, expected, worst, extra, seen.workload.lower())
         match step:
             case Ask(question):
                 verdicts[question] = Verdict(passed=True)

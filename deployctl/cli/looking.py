@@ -24,13 +24,13 @@ from deployctl.standing import status as standing
 def status(flags: Flags, app: str) -> None:
     """Print everything about one app."""
     one = _one(flags, connect(flags), app)
-    show(flags, plain(one), render.text(one), f"deployment.apps/{one.deployment}")
+    show(flags, plain(one), render.text(one), f"{one.workload.lower()}.apps/{one.deployment}")
 
 
 def why(flags: Flags, app: str) -> None:
     """Print a few sentences about one app."""
     one = _one(flags, connect(flags), app)
-    show(flags, plain(one), render.why(one), f"deployment.apps/{one.deployment}")
+    show(flags, plain(one), render.why(one), f"{one.workload.lower()}.apps/{one.deployment}")
 
 
 def every(flags: Flags, *, everywhere: bool) -> None:

@@ -82,7 +82,7 @@ def _pods(api: Api, ready: Prepared) -> list[Json]:
 
 
 def _autoscalers(api: Api, ready: Prepared) -> Iterator[Json]:
-    """Find who scales the Deployment; without the right to look, or the API, nobody is found."""
+    """Find who scales the workload; without the right to look, or the API, nobody is found."""
     where = f"{AUTOSCALING}/namespaces/{ready.names.namespace}/horizontalpodautoscalers"
     try:
         every = api.get(where)["items"]
@@ -90,14 +90,14 @@ def _autoscalers(api: Api, ready: Prepared) -> Iterator[Json]:
         return
     for one in every:
         target = one["spec"]["scaleTargetRef"]
-        if (target["kind"], target["name"]) == ("Deployment", ready.names.deployment):
+        if (target["kind"], target["name"]) == (ready.names.kind, ready.names.deployment):
             yield one
 
 
 def _problems(api: Api, ready: Prepared) -> Iterator[DeployctlError]:
     """Find what stands against a release now: a right that is missing, then what `release` refuses."""
     try:
-        access.check(api, api.namespace)
+        access.check(api, api.namespace, ready.names.kind)
     except DeployctlError as error:
         yield error
     try:

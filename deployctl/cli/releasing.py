@@ -120,10 +120,10 @@ def keep_seconds(app: App) -> float:
     return float(getattr(app.spec.strategy.options, "keep_old_seconds", 0.0))
 
 
-def able(api: Api) -> None:
+def able(api: Api, kind: str) -> None:
     """Check the server's version and our rights before anything else is asked of it."""
     supported(api)
-    access.check(api, api.namespace)
+    access.check(api, api.namespace, kind)
 
 
 def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -> Prepared:

@@ -12,13 +12,13 @@ from deployctl.cli.steering import located, turn_back
 from deployctl.cluster.api import Api
 from deployctl.cluster.paths import path
 from deployctl.errors import UsageError
-from deployctl.memory import HASH
 from deployctl.observe import replica_set, revision
 from deployctl.prepare import Found, Json
 from deployctl.record import Kept, parse, refused
 from deployctl.releases import ROLLBACK, Run, back_at_rest, holder, in_flight
 from deployctl.rollout import Orders
 from deployctl.template import bare, digest
+from deployctl.workload import hash_of, template_in
 
 
 def rollback(flags: Flags, app: str, to: str, *, fast: bool, yes: bool) -> int:
@@ -33,7 +33,7 @@ def rollback(flags: Flags, app: str, to: str, *, fast: bool, yes: bool) -> int:
         return _go_on(flags, api, there, kept, fast=fast)
     if there.memory:
         return turn_back(flags, api, there, kept, fast=fast)
-    target = bare(_target(there, to, kept)["spec"]["template"])
+    target = bare(template_in(_target(there, to, kept)))
     if digest(target) == digest(there.deployment["spec"]["template"]):
         text = f"{name}: already on that revision; nothing to do"
         show(flags, {"app": name, "outcome": "unchanged"}, text)
@@ -50,13 +50,13 @@ def _go_on(flags: Flags, api: Api, there: Found, kept: Kept, *, fast: bool) -> i
 
 
 def _target(there: Found, to: str, kept: Kept) -> Json:
-    """Find the ReplicaSet to go back to: the one that is named, else the newest good one before the live one."""
+    """Find the revision to go back to: the one that is named, else the newest good one before the live one."""
     sets = sorted(there.replica_sets, key=revision, reverse=True)
     return _named(sets, to) if to else _earlier(there, sets, refused(kept.releases))
 
 
 def _named(sets: list[Json], to: str) -> Json:
-    named = [one for one in sets if to in (str(revision(one)), one["metadata"]["labels"][HASH])]
+    named = [one for one in sets if to in (str(revision(one)), hash_of(one))]
     if not named:
         raise UsageError(f"--to {to}: no such revision; there are {_listed(sets)}")
     return named[0]
@@ -66,7 +66,7 @@ def _earlier(there: Found, sets: list[Json], bad: frozenset[str]) -> Json:
     """Pass over revisions that were refused or left: kubectl's numbers put a refused one right before the live one."""
     live = replica_set(sets, digest(there.deployment["spec"]["template"]))
     older = [one for one in sets if live is None or revision(one) < revision(live)]
-    good = [one for one in older if digest(one["spec"]["template"]) not in bad]
+    good = [one for one in older if digest(template_in(one)) not in bad]
     if not good:
         passed = f"; refused or left before: {_listed(older)}" if older else ""
         advice = "name one with --to" if older else "release an earlier manifest"
@@ -75,7 +75,7 @@ def _earlier(there: Found, sets: list[Json], bad: frozenset[str]) -> Json:
 
 
 def _listed(sets: list[Json]) -> str:
-    return ", ".join(f"{revision(one)} ({one['metadata']['labels'][HASH]})" for one in sets) or "none"
+    return ", ".join(f"{revision(one)} ({hash_of(one)})" for one in sets) or "none"
 
 
 def _latest(flags: Flags, *, yes: bool) -> str:

@@ -59,12 +59,18 @@ def is_file(subject: str) -> bool:
     return subject == "-" or "/" in subject or subject.endswith((".yaml", ".yml")) or Path(subject).exists()
 
 
-def subject(flags: Flags, name: str, first: Callable[[Api], None] = lambda _: None) -> tuple[Api, Subject]:
-    """Find the app by its file or, once it was released, by its name; `first` sees the cluster before that."""
+def subject(
+    flags: Flags, name: str, first: Callable[[Api, str], None] = lambda *_: None
+) -> tuple[Api, Subject]:
+    """Find the app by its file or, once it was released, by its name; `first` sees the cluster before its objects.
+
+    It is told the kind of the workload, where that is known: only the record knows an app's by its name.
+    """
     if not is_file(name):
         api = connect(flags)
-        first(api)
-        return api, recorded(api, name)
+        found = recorded(api, name)
+        first(api, found.app.spec.workload.kind)
+        return api, found
     loaded = read(name)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -73,7 +79,7 @@ def subject(flags: Flags, name: str, first: Callable[[Api], None] = lambda _: No
         raise UsageError(f"{name} holds several apps: {names}", advice="one file an app, for now")
     app = loaded.apps[0]
     api = connect(flags, app.namespace)
-    first(api)
+    first(api, app.spec.workload.kind)
     return api, Subject(app, loaded.objects[0], Record(api, api.namespace, app.name).read())
 
 
@@ -211,7 +217,10 @@ def _print(flags: Flags, run: Run, result: Result) -> None:
     if isinstance(run.story, Together):
         return run.story.ended(summary)
     return show(
-        flags, summary, f"{run.plan.names.app} {outcome}", f"deployment.apps/{run.plan.names.deployment}"
+        flags,
+        summary,
+        f"{run.plan.names.app} {outcome}",
+        f"{run.plan.names.kind.lower()}.apps/{run.plan.names.deployment}",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from deployctl.cluster.api import Api
 from deployctl.cluster.paths import AUTHORIZATION
 from deployctl.errors import Forbidden
+from deployctl.workload import DEPLOYMENT, RESOURCES, REVISIONS, STATEFUL_SET
 
 Json = dict[str, Any]
 
@@ -30,15 +31,22 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
-def check(api: Api, namespace: str) -> None:
-    """Raise Forbidden, naming every verb that is missing."""
+STATEFUL: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("apps", "statefulsets", (*READ, "patch")),
+    ("apps", "controllerrevisions", ("list", "watch", "patch")),
+    ("", "pods", ("delete",)),
+)
+
+
+def check(api: Api, namespace: str, kind: str = DEPLOYMENT) -> None:
+    """Raise Forbidden, naming every verb that is missing for a workload of this kind."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
         "spec": {"namespace": namespace},
     }
     rules = api.post(f"{AUTHORIZATION}/selfsubjectrulesreviews", review)["status"]["resourceRules"] or []
-    missing = [one for one in _each() if not _allows(rules, *one) and not _asked(api, namespace, *one)]
+    missing = [one for one in _each(kind) if not _allows(rules, *one) and not _asked(api, namespace, *one)]
     if missing:
         verbs = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
         raise Forbidden(
@@ -47,8 +55,10 @@ def check(api: Api, namespace: str) -> None:
         )
 
 
-def _each() -> Iterator[tuple[str, str, str]]:
-    return ((group, resource, verb) for group, resource, verbs in NEEDED for verb in verbs)
+def _each(kind: str) -> Iterator[tuple[str, str, str]]:
+    others = tuple(one for one in NEEDED if one[1] not in (RESOURCES[DEPLOYMENT], REVISIONS[DEPLOYMENT]))
+    needed = (*others, *STATEFUL) if kind == STATEFUL_SET else NEEDED
+    return ((group, resource, verb) for group, resource, verbs in needed for verb in verbs)
 
 
 def _allows(rules: list[Json], group: str, resource: str, verb: str) -> bool:

@@ -9,7 +9,7 @@ from deployctl.cluster.api import Api, Request
 from deployctl.cluster.paths import path
 from deployctl.errors import DeployctlError
 from deployctl.foreign import printable
-from deployctl.observe import Snapshot, owned_by, replica_set
+from deployctl.observe import Snapshot, pods_of, replica_set
 
 Json = dict[str, Any]
 LINES = 5
@@ -30,9 +30,8 @@ def last_words(api: Api, look: Snapshot, template: str) -> tuple[str, ...]:
 
 def _crashed(look: Snapshot, template: str) -> Iterator[tuple[Json, Json]]:
     owner = replica_set(look.replica_sets, template)
-    for pod in look.pods:
-        if owner and owned_by(pod, owner):
-            yield from ((pod, one) for one in _containers(pod) if _ended(one))
+    for pod in pods_of(owner, look) if owner else ():
+        yield from ((pod, one) for one in _containers(pod) if _ended(one))
 
 
 def _containers(pod: Json) -> list[Json]:

@@ -34,6 +34,7 @@ from deployctl.memory import (
 )
 from deployctl.observe import RETURNING_STRATEGY, Snapshot, replica_set
 from deployctl.traffic.service import ServiceTraffic
+from deployctl.workload import resource_of, revisions_resource
 from strategies.model import (
     Action,
     Admit,
@@ -41,8 +42,10 @@ from strategies.model import (
     Begin,
     Clean,
     Detach,
+    Discard,
     Finish,
     Hold,
+    Lower,
     Pause,
     Phase,
     Pin,
@@ -67,7 +70,7 @@ class Writer:
     stable: Json
     preview: Json
 
-    def request(self, action: Action) -> Request:  # noqa: C901 - one line an action
+    def request(self, action: Action) -> Request:  # noqa: C901, PLR0912 - one line an action
         """Give the call for an action, decided on this look."""
         match action:
             case Begin():
@@ -96,6 +99,8 @@ class Writer:
                 return ServiceTraffic().valve(self._service(service), self.memory.dump(), on=on)
             case Admit() | Detach() | Clean():
                 return self._pod(action)
+            case Lower() | Discard():
+                raise TypeError(f"{action}: only a StatefulSet has ordinals")
 
     def remember(self, memory: Memory) -> Request:
         """Write the memory alone: to raise the fence, or to turn round."""
@@ -105,7 +110,7 @@ class Writer:
         """Pause, and write down the user's settings, in one patch on exactly the object that was looked at."""
         wrote = msgspec.structs.replace(self.memory.own, paused=True)
         memory = msgspec.structs.replace(self.memory, wrote=wrote)
-        return self._patch([_add("/spec/paused", value=True), *self._kept(memory)])
+        return self._patch([add("/spec/paused", value=True), *self._kept(memory)])
 
     def _hold(self, hold: Hold) -> Request:
         replicas = self.look.deployment["spec"].get("replicas", 1)
@@ -169,19 +174,27 @@ class Writer:
 
     def _restore(self, template: Json) -> Request:
         forget: list[Json] = [{"op": "remove", "path": KEY}] if annotation(self.look.deployment) else []
-        return self._patch([_add("/spec/template", value=template), *_spec(self.memory.own), *forget])
+        return self._patch([add("/spec/template", value=template), *self._spec(self.memory.own), *forget])
 
     def _settings(
         self, settings: Settings, memory: Memory | None = None, template: Json | None = None
     ) -> Request:
         memory = memory or msgspec.structs.replace(self.memory, wrote=settings)
-        pods = [_add("/spec/template", value=template)] if template else []
-        return self._patch([*pods, *_spec(settings), *self._kept(memory)])
+        pods = [add("/spec/template", value=template)] if template else []
+        return self._patch([*pods, *self._spec(settings), *self._kept(memory)])
+
+    def _spec(self, settings: Settings) -> list[Json]:
+        return [
+            add("/spec/paused", value=settings.paused),
+            add("/spec/minReadySeconds", value=settings.min_ready_seconds),
+            add("/spec/progressDeadlineSeconds", value=settings.progress_deadline_seconds),
+            add("/spec/strategy", value=settings.strategy),
+        ]
 
     def _kept(self, memory: Memory) -> list[Json]:
         bare = not self.look.deployment["metadata"].get("annotations")
         text = msgspec.structs.replace(memory, turn=memory.turn + 1).dump()
-        return [*([_add("/metadata/annotations", value={})] if bare else []), _add(KEY, value=text)]
+        return [*([add("/metadata/annotations", value={})] if bare else []), add(KEY, value=text)]
 
     def _patch(self, ops: Iterable[Json]) -> Request:
         meta, ours = self.look.deployment["metadata"], annotation(self.look.deployment)
@@ -189,7 +202,7 @@ class Writer:
             _test("/metadata/generation", meta["generation"]),
             _test(KEY, ours) if ours else _test("/metadata/resourceVersion", meta["resourceVersion"]),
         ]
-        where = path(meta["namespace"], "deployments", meta["name"])
+        where = path(meta["namespace"], resource_of(self.look.deployment), meta["name"])
         return Request("PATCH", where, [*guards, *ops], JSON_PATCH, {"fieldManager": FIELD_MANAGER})
 
     def _service(self, name: str) -> Json:
@@ -198,29 +211,25 @@ class Writer:
     def _pod(self, action: Admit | Detach | Clean) -> Request:
         label = LABEL_VALUE if isinstance(action, Admit) else None
         cost = DETACHED_COST if isinstance(action, Detach) else None
-        body = {"metadata": {"labels": {LABEL: label}, "annotations": {COST: cost}}}
+        marks = {"labels": {LABEL: label}, "annotations": {COST: cost}}
+        body = {"metadata": {**marks, **self._only(action.pod)}}
         where = path(self.look.deployment["metadata"]["namespace"], "pods", action.pod)
         return Request("PATCH", where, body, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
 
+    def _only(self, _name: str) -> Json:
+        """Say which pod of a name is meant, where names come back; a Deployment's never do."""
+        return {}
+
 
 def forget_copy(replica_set: Json) -> Request:
-    """Take off a ReplicaSet the copy of our annotation that the Deployment controller made."""
+    """Take off a revision the copy of our annotation that the workload's controller made."""
     meta = replica_set["metadata"]
     body = {"metadata": {"annotations": {ANNOTATION: None}}}
-    where = path(meta["namespace"], "replicasets", meta["name"])
+    where = path(meta["namespace"], revisions_resource(replica_set), meta["name"])
     return Request("PATCH", where, body, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
 
 
-def _spec(settings: Settings) -> list[Json]:
-    return [
-        _add("/spec/paused", value=settings.paused),
-        _add("/spec/minReadySeconds", value=settings.min_ready_seconds),
-        _add("/spec/progressDeadlineSeconds", value=settings.progress_deadline_seconds),
-        _add("/spec/strategy", value=settings.strategy),
-    ]
-
-
-def _add(where: str, *, value: Any) -> Json:
+def add(where: str, *, value: Any) -> Json:
     return {"op": "add", "path": where, "value": value}
 
 

@@ -16,6 +16,8 @@ GROUPS = {
     "resourcequotas": CORE,
     "deployments": APPS,
     "replicasets": APPS,
+    "statefulsets": APPS,
+    "controllerrevisions": APPS,
     "endpointslices": DISCOVERY,
     "leases": COORDINATION,
 }

@@ -12,6 +12,7 @@ from deployctl.cluster.paths import path
 from deployctl.cluster.watch import Collection, Signal
 from deployctl.errors import DeployctlError
 from deployctl.observe import Snapshot, owned_by
+from deployctl.workload import DEPLOYMENT, RESOURCES, REVISIONS
 
 Json = dict[str, Any]
 SYNC_SECONDS = 30.0
@@ -19,12 +20,22 @@ SYNC_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What an app is made of."""
+    """What an app is made of; `deployment` names the workload, which may be a StatefulSet."""
 
     namespace: str
     app: str
     deployment: str
     services: tuple[str, ...]
+    kind: str = DEPLOYMENT
+
+    @property
+    def resource(self) -> str:
+        return RESOURCES[self.kind]
+
+    @property
+    def revisions(self) -> str:
+        """Name the resource that keeps the workload's revisions."""
+        return REVISIONS[self.kind]
 
     @property
     def record(self) -> str:
@@ -38,8 +49,10 @@ class View:
         self.names, self.api, self.signal = names, api, Signal()
         services = f"kubernetes.io/service-name in ({','.join(names.services)})"
         self._all = {
-            "deployments": self._watch("deployments", {"fieldSelector": f"metadata.name={names.deployment}"}),
-            "replicasets": self._watch("replicasets", {"labelSelector": selector}),
+            names.resource: self._watch(
+                names.resource, {"fieldSelector": f"metadata.name={names.deployment}"}
+            ),
+            names.revisions: self._watch(names.revisions, {"labelSelector": selector}),
             "pods": self._watch("pods", {"labelSelector": selector}),
             "services": self._watch("services", {}),
             "endpointslices": self._watch("endpointslices", {"labelSelector": services}),
@@ -77,8 +90,8 @@ class View:
 
     def look(self) -> Snapshot:
         """Give the newest state of everything that belongs to the app."""
-        deployment = self._one("deployments", self.names.deployment)
-        owned = tuple(one for one in self._objects("replicasets") if owned_by(one, deployment))
+        deployment = self._one(self.names.resource, self.names.deployment)
+        owned = tuple(one for one in self._objects(self.names.revisions) if owned_by(one, deployment))
         return Snapshot(
             deployment=deployment,
             replica_sets=owned,
@@ -117,7 +130,7 @@ class View:
     def _one(self, resource: str, name: str) -> Json:
         found = self._all[resource].store.objects.get(name)
         if found is None:
-            kind = {"deployments": "Deployment", "services": "Service"}[resource]
+            kind = "Service" if resource == "services" else self.names.kind
             raise DeployctlError(
                 f"{kind} {name} is gone from namespace {self.names.namespace}",
                 advice="create it again from its manifest, then run the command again",

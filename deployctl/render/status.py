@@ -194,7 +194,7 @@ def _sentences(one: Status) -> Iterator[str]:
     if release.gates:
         yield f"Gate {release.gates[-1]}"
     yield from (
-        f"{_capital(by.manager)} wrote {', '.join(by.fields)} of the Deployment at {by.at}"
+        f"{_capital(by.manager)} wrote {', '.join(by.fields)} of the {one.workload} at {by.at}"
         for by in one.foreign
     )
     if one.next:

@@ -13,9 +13,11 @@ from strategies.model import (
     Begin,
     Clean,
     Detach,
+    Discard,
     End,
     Finish,
     Hold,
+    Lower,
     Observed,
     Outcome,
     Pause,
@@ -37,9 +39,13 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
     """Say what was just done."""
     match action:
         case Begin():
-            return "pause the Deployment; the user's settings are written down"
+            return f"{_held(seen.workload)}; the user's settings are written down"
         case Hold(stable, preview):
             return f"hold {stable} stable and {preview} preview pods (of {seen.replicas})"
+        case Lower(partition):
+            return f"lower the partition to {partition}: {_ranks(seen, partition)} made anew as the preview"
+        case Discard(pod):
+            return f"delete {pod}: {_why_deleted(seen, pod)}"
         case Pause():
             return f"pause with {len(seen.stable.pods)} stable and {len(seen.preview.pods)} preview pods"
         case Rehold():
@@ -59,7 +65,8 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
         case Clean(pod):
             return f"clean {pod}: nothing of ours stays on it"
         case Finish():
-            return f"retire the old side: {counted(len(seen.stable.pods))}"
+            old = f"retire the old side: {counted(len(seen.stable.pods))}"
+            return "every pod is new; only what is ours is left to take off" if _ranked(seen) else old
         case Arm(seconds):
             return f"arm the finish: Kubernetes retires the old side at a pod age of {duration(seconds)}"
         case Turn(reason):
@@ -69,6 +76,33 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
         case Restore(outcome):
             ends = "promoted" if outcome is Outcome.PROMOTED else "back on stable"
             return f"restore the user's settings; {ends}"
+
+
+def _held(workload: str) -> str:
+    pause = f"pause the {workload}"
+    return f"{pause} by a partition above every ordinal" if workload == "StatefulSet" else pause
+
+
+def _ranked(seen: Observed) -> bool:
+    return seen.workload == "StatefulSet"
+
+
+def _ranks(seen: Observed, partition: int) -> str:
+    """Name the pods that a partition lets the controller make anew, the first to go first."""
+    going = sorted(
+        (pod for pod in seen.stable.pods if pod.ordinal >= partition), key=lambda pod: -pod.ordinal
+    )
+    return f"{' and '.join(pod.name for pod in going) or 'none'} {'are' if len(going) > 1 else 'is'}"
+
+
+def _why_deleted(seen: Observed, name: str) -> str:
+    """Say why we delete a pod ourselves, and what it comes back as."""
+    found = next((pod for pod in (*seen.preview.pods, *seen.strays) if pod.name == name), None)
+    if found and not found.ready and seen.ordered:
+        return "an OrderedReady StatefulSet does not replace a pod that is not ready by itself"
+    if any(pod.name == name for pod in seen.strays):
+        return "somebody else's template made it"
+    return f"it has no traffic, and comes back as stable {seen.stable.revision}"
 
 
 def _because(seen: Observed) -> str:
@@ -89,13 +123,15 @@ def about(one: tuple[Action, Observed]) -> str:
 
 def alike(done: Sequence[tuple[Action, Observed]]) -> str:
     """Say in one line what was done to one pod after the other."""
-    names = [action.pod for action, _ in done if isinstance(action, Admit | Detach | Clean)]
+    names = [action.pod for action, _ in done if isinstance(action, Admit | Detach | Clean | Discard)]
     pods = names[0] if len(names) == 1 else f"{len(names)} pods{_few(names)}"
     match about(done[0]):
         case "label":
             return f"label {pods}: what serves now goes on serving"
         case "let in":
             return f"let {pods} in"
+        case "discard":
+            return f"delete {pods}: they have no traffic, and come back as stable"
         case "detach":
             return f"detach {pods}: no new traffic, next to go"
         case _:
@@ -150,7 +186,7 @@ def step(now: Step, seen: Observed) -> str:
     match now:
         case Ask(question, pods):
             return f"asking the gates {question.stage.value}, of {counted(len(pods))}"
-        case Wait(unbroken=True):
+        case Wait(key, unbroken=True) if not key.startswith("stable"):
             return f"waiting for the preview: {len(seen.preview.ready)} of {seen.preview.desired} pods ready"
         case Wait(_, reason):
             return f"waiting for {reason}"
@@ -165,7 +201,7 @@ def step(now: Step, seen: Observed) -> str:
 def stands(seen: Observed) -> str:
     """Say what stands in the cluster, for whoever finds it."""
     sizes = f"{len(seen.stable.ready)} stable and {len(seen.preview.ready)} preview pods are ready"
-    held = "the Deployment is paused" if seen.paused else "the Deployment is not paused"
+    held = f"the {seen.workload} is {'paused' if seen.paused else 'not paused'}"
     return f"{held}; {sizes}; {traffic(seen)}"
 
 
@@ -213,11 +249,13 @@ def ended(outcome: str, app: str, revision: str, reason: str) -> str:
             return f"{app}: back on {revision}" + (f": {reason}" if reason else "")
 
 
-def planned(step: Step) -> str:  # noqa: C901, PLR0912 - one line a step
+def planned(step: Step, workload: str = "Deployment") -> str:  # noqa: C901, PLR0912 - one line a step
     """Say what a step of a plan does; {n} stands for as many pods as alike steps follow each other."""
     match step:
         case Begin():
-            return "pause the Deployment and write down its settings"
+            return f"{_held(workload)} and write down its settings"
+        case Lower(partition):
+            return f"lower the partition to {partition}: the batch is made anew, the highest ordinal first"
         case Hold(stable, preview):
             return f"hold {stable} stable and {preview} preview pods"
         case Pause():
@@ -239,7 +277,7 @@ def planned(step: Step) -> str:  # noqa: C901, PLR0912 - one line a step
         case Wait(key, _, _, unbroken):
             return f"wait for {key}" if unbroken else f"wait for {_known(key)}"
         case Finish():
-            return "retire the old side"
+            return "leave every pod as it is now" if workload == "StatefulSet" else "retire the old side"
         case Restore():
             return "restore the user's settings"
         case Stand(reason):

@@ -10,7 +10,8 @@ from typing import Any
 
 from deployctl.cluster.api import FIELD_MANAGER, MERGE_PATCH, Request
 from deployctl.cluster.paths import path
-from deployctl.memory import ANNOTATION, HASH, LABEL, LABEL_VALUE
+from deployctl.memory import ANNOTATION, LABEL, LABEL_VALUE
+from deployctl.workload import HASH
 
 Json = dict[str, Any]
 

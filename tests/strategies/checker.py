@@ -19,9 +19,11 @@ from strategies.model import (
     Begin,
     Clean,
     Detach,
+    Discard,
     End,
     Finish,
     Hold,
+    Lower,
     Observed,
     Outcome,
     Pause,
@@ -49,7 +51,10 @@ from strategies.simulator import Settings, World
 
 YES, NO = Verdict(passed=True), Verdict(passed=False, evidence="a gate said no")
 NAME = re.compile(r"(?:stable|preview)-\d+")
-ACTIONS = (Begin, Hold, Pause, Rehold, Pin, Valve, Admit, Detach, Clean, Finish, Arm, Turn, Return, Restore)
+ACTIONS = (
+    *(Begin, Hold, Lower, Pause, Rehold, Pin, Valve, Admit, Detach, Discard),
+    *(Clean, Finish, Arm, Turn, Return, Restore),
+)
 
 
 class Broken(AssertionError):
@@ -106,7 +111,7 @@ def _relevant(state: State) -> State:
         one for one in state.said if one[0] is Stage.BEFORE or size in one[1] or one[1] == "preview"
     )
     if world.phase in (Phase.RETURNING, Phase.FINISHING):
-        back = frozenset({"spread preview", "stable"}) & state.waited
+        back = frozenset(one for one in state.waited if one.startswith(("spread", "stable")))
         before = frozenset(one for one in said if one[0] is Stage.BEFORE)
         settled = replace(world, kept=(0, 0), reheld=False)
         return replace(state, world=settled, verdicts=frozenset(), waited=back, said=before, wish=None)
@@ -123,6 +128,7 @@ def _renamed(state: State, side: Side, names: dict[str, str]) -> Side:
     def mark(pod: Pod) -> tuple[object, ...]:
         inside = tuple(pod.name in endpoints for endpoints in state.world.slices)
         return (
+            pod.ordinal,
             not pod.ready,
             not pod.labelled,  # the oldest, so the last to go
             pod.detached,
@@ -171,6 +177,7 @@ class Checker:
     world: World
     dark: bool  # rolling: each pod of the preview is vouched for by itself
     reserve: int = 0  # how many ready pods under the size are allowed
+    alone: bool = False  # a StatefulSet: of one pod nothing serves while that is made anew
     crashes: int = 0
     scalings: int = 0
     tamperings: int = 0
@@ -315,9 +322,10 @@ class Checker:
 
     def _check(self, state: State, step: Step, after: State, wrote: World) -> None:
         before, world = endpoints(state.world), endpoints(after.world)
-        floor = max(1, after.world.replicas - self.reserve)
+        alone = self.alone and after.world.replicas == 1
+        floor = 0 if alone else max(1, after.world.replicas - self.reserve)
         for one, two in zip(before, world, strict=True):
-            if one and not two:
+            if one and not two and not alone:
                 self._broken("I1 a Service lost all its endpoints", state, step)
             if two < min(one, floor):
                 self._broken(f"I2 {one} endpoints became {two} of {floor}", state, step)
@@ -341,7 +349,7 @@ class Checker:
         """
         if state.world.template is Template.STABLE:
             return
-        if any(
+        if not (self.alone and state.world.replicas == 1) and any(
             one and not two for one, two in zip(endpoints(state.world), endpoints(after.world), strict=True)
         ):
             self._broken("I1 a Service lost all its endpoints", state, "controllers")
@@ -364,7 +372,9 @@ class Checker:
                 self._broken(f"I3 {pod.name} serves and no gate vouched for it", state, step)
 
     def _check_detached(self, state: State, step: Step, after: State) -> None:
-        if not isinstance(step, Hold | Finish) or state.world.phase is not Phase.TRYING:
+        if isinstance(step, Discard) and step.pod in frozenset().union(*state.world.slices):
+            self._broken("I7 an endpoint was deleted", state, step)
+        if not isinstance(step, Hold | Lower | Finish) or state.world.phase is not Phase.TRYING:
             return
         size, replicas = state.world.preview.desired, state.world.replicas
         if size and (Stage.DURING, f"{size} pods") not in state.said:
@@ -426,10 +436,11 @@ class Checker:
         self.ending.update(path)
 
     def _must_turn(self, state: State) -> bool:
-        late = any("ready" in key for key in state.waited)
+        late = any("ready" in key or key.startswith("stable less") for key in state.waited)
         said_no = any(not passed for _, passed in state.verdicts)
         bereft = state.world.stable.gone and state.world.preview.desired > 0
-        return late or said_no or bereft or state.world.reheld or not state.world.replicas
+        alone = self.alone and state.world.replicas == 1
+        return late or said_no or bereft or alone or state.world.reheld or not state.world.replicas
 
     def _onward(self, state: State) -> tuple[Step, State | None]:
         step = self.strategy.decide(state.seen())

@@ -191,7 +191,7 @@ MUTANTS = {
     "dark pods are let in unasked": (ROLL, ONE, [(rolling, "ask_each", NONE)], "I3"),
     "nothing is detached": (ROLL, ONE, [(Rolling, "_detach", removing_without_detaching)], "I7"),
     "one too many is detached": (ROLL, ONE, [(Rolling, "_excess", detaches_one_too_many)], "I1|I2"),
-    "the detached are not awaited": (ROLL, LAG, [(rolling, "_drained", NONE)], "I7"),
+    "the detached are not awaited": (ROLL, LAG, [(rolling, "drained", NONE)], "I7"),
     "all is held at once": (ROLL, ONE, [(Rolling, "_advance", full_hold)], "I7|I2|I1"),
     "the batch is not asked again after it is in": (ROLL, ONE, [(Rolling, "_ask_admitted", NONE)], "I11"),
     "newborn pods of the old side stay dark": (
