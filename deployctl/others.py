@@ -20,7 +20,7 @@ from deployctl.memory import LABEL, Memory, Settings, annotation
 from deployctl.observe import Snapshot
 from deployctl.secrecy import masked, secret
 from deployctl.template import bare, digest, images
-from deployctl.workload import HASH, RESOURCES, kind_of, resource_of, stateful
+from deployctl.workload import HASH, RESOURCES, governs, kind_of, resource_of, stateful
 from strategies.model import Phase
 
 Json = dict[str, Any]
@@ -116,7 +116,8 @@ class Others:
         for one in everywhere:
             name, selector = one["metadata"]["name"], one["spec"].get("selector") or {}
             selects = bool(selector) and all(labels.get(key) == value for key, value in selector.items())
-            if not selects or name in self.services or name in self.unlisted:
+            known = name in self.services or name in self.unlisted or governs(one, look.deployment)
+            if not selects or known:
                 continue
             self.unlisted.add(name)
             yield (

@@ -33,6 +33,7 @@ from deployctl.workload import (
     HASH,
     RESOURCES,
     STATEFUL_SET,
+    governs,
     kind_of,
     resource_of,
     stateful,
@@ -108,7 +109,7 @@ def guess(api: Api, name: str) -> Names:
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     everything = api.get(path(api.namespace, "services"))["items"]
     selecting = (one for one in everything if _matches(one["spec"].get("selector") or {}, labels))
-    listed = tuple(one["metadata"]["name"] for one in selecting if not _governs(one, deployment))
+    listed = tuple(one["metadata"]["name"] for one in selecting if not governs(one, deployment))
     return Names(api.namespace, name, name, listed, kind)
 
 
@@ -121,15 +122,6 @@ def _workload(api: Api, name: str) -> Json:
             return api.get(path(api.namespace, "statefulsets", name))
         except (NotFound, Denied):
             raise error from None
-
-
-def _governs(service: Json, workload: Json) -> bool:
-    """Say whether a Service is the headless one that gives a StatefulSet's pods their names.
-
-    Its peers find each other by it while they come up, so nothing narrows it, and no client should use it.
-    """
-    names = service["metadata"]["name"], service["spec"].get("clusterIP")
-    return names == (workload["spec"].get("serviceName"), "None")
 
 
 def prepare(
@@ -401,7 +393,7 @@ def _all_listed(api: Api, ready: Prepared, labels: Json) -> None:
         one["metadata"]["name"]
         for one in everything
         if one["metadata"]["name"] not in ready.names.services
-        and not _governs(one, ready.deployment)
+        and not governs(one, ready.deployment)
         and _matches(one["spec"].get("selector") or {}, labels)
     ]
     if others:

@@ -67,6 +67,15 @@ def ordinal(name: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
+def governs(service: Json, workload: Json) -> bool:
+    """Say whether a Service is the headless one that gives a StatefulSet's pods their names.
+
+    Its peers find each other by it while they come up, so nothing narrows it, and no client should use it.
+    """
+    named = service["metadata"]["name"], service["spec"].get("clusterIP")
+    return named == (workload["spec"].get("serviceName"), "None")
+
+
 def template_in(revision: Json) -> Json:
     """Give the pod template that a ReplicaSet or a ControllerRevision keeps."""
     kept: Json = (revision.get("data") or revision)["spec"]["template"]

@@ -289,7 +289,7 @@ def test_the_way_back_does_not_need_the_template_on_trial(cluster):
 
 
 def test_the_way_forward_does(cluster):
-    with pytest.raises(DeployctlError, match="no ReplicaSet keeps template"):
+    with pytest.raises(DeployctlError, match="no revision keeps template"):
         in_flight(died(cluster, after=4), app(), None)
 
 

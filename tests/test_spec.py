@@ -159,7 +159,7 @@ def test_the_same_name_in_another_namespace_is_another_app():
         ("namespace: igaming", "namespace:", "5:13: metadata.namespace: got nothing; expected a DNS-1123 label such as wallet"),
         ("0f2c1a5e", "prod", "6:12: metadata.cluster: got prod-8a52-4b43-9d6d-2f6a3b9d1e10; expected the UID of the namespace kube-system"),
         ("deployment: wallet", "deployment: -wallet", "9:17: spec.workload.deployment: got -wallet; expected a DNS-1123 subdomain such as wallet"),
-        ("    deployment: wallet\n", "", "9:5: spec.workload.deployment: missing; expected a DNS-1123 subdomain such as wallet"),
+        ("    deployment: wallet\n", "", "9:5: spec.workload: neither deployment nor statefulSet is given; expected one of the two"),
         ("[wallet, wallet-internal]", "[]", "10:15: spec.workload.services: empty; expected at least one"),
         ("[wallet, wallet-internal]", "wallet", "10:15: spec.workload.services: got wallet; expected a list"),
         ("wallet-internal]", "wallet]", "10:24: spec.workload.services[1]: wallet again, first at 10:16; expected each once"),
@@ -199,11 +199,11 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file():
     assert problems(f"{text}{text.replace('roling: {}', 'rolling: {bake: 5}')}".replace("}\napi", "}\n---\napi")) == [
         "stdin:3:18: metadata.name: got Wallet; expected a DNS-1123 label such as wallet",
         "stdin:5:13: spec.workload.services: missing; expected a list",
-        "stdin:5:34: spec.workload.servics: unknown; expected one of manifests, deployment, services; did you mean services?",
+        "stdin:5:34: spec.workload.servics: unknown; expected one of manifests, deployment, statefulSet, services; did you mean services?",
         "stdin:6:14: spec.strategy.roling: unknown; expected one of blueGreen, rolling; did you mean rolling?",
         "stdin:10:18: metadata.name: got Wallet; expected a DNS-1123 label such as wallet",
         "stdin:12:13: spec.workload.services: missing; expected a list",
-        "stdin:12:34: spec.workload.servics: unknown; expected one of manifests, deployment, services; did you mean services?",
+        "stdin:12:34: spec.workload.servics: unknown; expected one of manifests, deployment, statefulSet, services; did you mean services?",
         "stdin:13:30: spec.strategy.rolling.bake: got 5; expected a duration with a unit such as 30s",
     ]  # fmt: skip
 
@@ -393,3 +393,25 @@ LEAVES = st.sampled_from(
 @given(st.lists(st.tuples(st.integers(0, len(FULL)), st.integers(0, 12), LEAVES), min_size=1, max_size=4))
 def test_any_damage_to_a_good_file_is_a_spec_or_refused(damages):
     assert outcome(reduce(damaged, damages, FULL))
+
+
+STATEFUL = FULL.replace("deployment: wallet", "statefulSet: wallet")
+
+
+def test_a_stateful_set_is_taken_by_its_ordinals():
+    spec = app(STATEFUL).spec
+    assert (spec.workload.kind, spec.workload.name) == ("StatefulSet", "wallet")
+    assert type(spec.walk).__name__ == "Ordinal"
+    assert spec.walk.bake_seconds == 90.0
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ("rolling: {surge: 1}", "surge 1: a StatefulSet has one pod of each name and no room for more; expected 0, or none"),
+        ("blueGreen: {}", "blueGreen needs old and new pods side by side, and a StatefulSet has one of each name; expected rolling"),
+    ],
+)  # fmt: skip
+def test_what_a_stateful_set_cannot_be_released_by_says_why(strategy, message):
+    text = STATEFUL.replace("rolling: {batch: 2, surge: 0, bake: 1m30s}", strategy)
+    assert problems(text) == [f"stdin:12:5: spec.strategy: {message}"]

@@ -21,7 +21,7 @@ READ = ("get", "list", "watch")
 NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("apps", "deployments", (*READ, "patch")),
     ("apps", "replicasets", ("list", "watch", "patch")),
-    ("", "pods", ("list", "watch", "patch", "create")),
+    ("", "pods", (*READ, "patch", "create")),
     ("", "pods/proxy", ("get",)),
     ("", "pods/log", ("get",)),
     ("", "services", (*READ, "patch")),

@@ -47,6 +47,7 @@ from strategies.model import (
     Wish,
 )
 from strategies.quantities import Amount
+from strategies.ranks import Ranks
 from strategies.simulator import Settings, World
 
 YES, NO = Verdict(passed=True), Verdict(passed=False, evidence="a gate said no")
@@ -262,7 +263,10 @@ class Checker:
                 continue
             seen.add(kind)
             if not pod.ready:
-                yield f"{pod.name} comes up", self._world(state, world._marked(pod.name, ready=True))
+                after = self._world(state, world._marked(pod.name, ready=True))
+                if isinstance(world, Ranks):  # whose controller goes on with the next pod by itself
+                    self._check_removed(state, after)
+                yield f"{pod.name} comes up", after
             elif crashes:
                 left = (crashes - 1, scalings, tamperings)
                 less = replace(state, left=left)

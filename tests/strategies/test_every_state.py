@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from strategies import blue_green, rolling, steps
+from strategies import blue_green, ordinal, rolling, steps
 from strategies.blue_green import BlueGreen
-from strategies.model import Finish, Hold
+from strategies.model import Finish, Hold, Lower
+from strategies.ordinal import Ordinal
 from strategies.quantities import Amount
+from strategies.ranks import Ranks
 from strategies.rolling import Rolling
 from strategies.simulator import World
 from tests.strategies.checker import Broken, Checker
@@ -18,11 +20,21 @@ NOTHING = Amount(0)
 
 
 def check(strategy, size, services=("app",), **others):
+    if isinstance(strategy, Ordinal):
+        return check_ranks(strategy, size, services, **others)
     dark = isinstance(strategy, Rolling)
     no_room = dark and strategy.surge == NOTHING and size > 1
     others.setdefault("reserve", strategy.batch.of(size) if no_room else 0)
     world = World.at_rest(size, services)
     return Checker(strategy, world, dark=dark, most=size + 1, **others).run()
+
+
+def check_ranks(strategy, size, services=("app",), *, parallel=False, **others):
+    """Check a StatefulSet: of several pods never all are out, and one alone is while it is made anew."""
+    out = strategy.batch.of(size + bool(others.get("scalings")))
+    world = Ranks.of(size, services, parallel=parallel)
+    others.setdefault("reserve", max(1, min(out, size - (not others.get("scalings")))))
+    return Checker(strategy, world, dark=True, alone=True, most=size + 1, **others).run()
 
 
 BATCHES = [(size, batch) for size in (1, 2, 3, 4) for batch in range(1, size + 1)]
@@ -95,6 +107,40 @@ def test_rolling_keeps_its_laws_when_scaled_to_nothing():
     assert check(Rolling(Amount(1)), 1, scalings=2, least=0) > 100
 
 
+ORDINALS = [(size, batch) for size in (1, 2, 3, 4, 5) for batch in range(1, size + 1)]
+BRIEF = [one for one in ORDINALS if one[0] < 4]
+
+
+@pytest.mark.parametrize("parallel", [False, True], ids=["ordered", "parallel"])
+@pytest.mark.parametrize(("size", "batch"), ORDINALS)
+def test_a_stateful_set_keeps_the_laws(size, batch, parallel):
+    assert check(Ordinal(Amount(batch), NOTHING), size, parallel=parallel) > 100
+
+
+@pytest.mark.parametrize("parallel", [False, True], ids=["ordered", "parallel"])
+@pytest.mark.parametrize("others", [{"crashes": 1}, {"lagging": True}, {"scalings": 1}], ids=str)
+@pytest.mark.parametrize(("size", "batch"), BRIEF)
+def test_a_stateful_set_keeps_the_laws_whatever_others_do(size, batch, others, parallel):
+    assert check(Ordinal(Amount(batch), NOTHING), size, parallel=parallel, **others) > 100
+
+
+@pytest.mark.parametrize("others", [{}, {"crashes": 1}, {"lagging": True}], ids=str)
+def test_a_stateful_set_keeps_the_laws_over_two_services(others):
+    assert check(Ordinal(Amount(1), NOTHING), 2, ("app", "app-2"), **others) > 100
+
+
+def test_a_stateful_set_keeps_the_laws_while_endpoints_lag_and_a_pod_dies():
+    assert check(Ordinal(Amount(1), NOTHING), 2, lagging=True, crashes=1) > 100
+
+
+def test_a_stateful_set_that_is_scaled_to_one_pod_turns_round_rather_than_be_down():
+    assert check(Ordinal(Amount(1)), 2, scalings=1) > 100
+
+
+def test_a_stateful_set_keeps_the_laws_when_scaled_to_nothing():
+    assert check(Ordinal(Amount(1), NOTHING), 1, scalings=2, least=0) > 100
+
+
 NONE = lambda *_, **__: None  # noqa: E731 - a step that asks for nothing
 
 
@@ -150,16 +196,26 @@ def detaches_one_too_many(self, seen):
     return min(len(seen.stable.pods), EXCESS(self, seen) + 1)
 
 
+def lowers_by_one_more(self, seen):
+    return Lower(max(0, LOWER(self, seen).partition - 1))
+
+
+def the_lowest_go_first(self, seen):
+    return tuple(sorted(seen.stable.pods, key=lambda pod: pod.ordinal))[:1]
+
+
 def in_phase(phase):
     return lambda seen: phase
 
 
+LOWER = Ordinal._next
 ADVANCE, EXCESS = Rolling._advance, Rolling._excess
 PROMOTE, BRING_UP = BlueGreen._promote, blue_green._bring_up
 PIN, ASK, GO_BACK = steps.pin, steps.ask, steps.go_back
 ONE, TWO, LAG = {"size": 2}, {"size": 2, "services": ("app", "app-2")}, {"size": 2, "lagging": True}
 CRASH, SCALE = {"size": 2, "crashes": 1}, {"size": 2, "scalings": 2}
 SIDES, ROLL, TIGHT = BlueGreen(), Rolling(Amount(1)), Rolling(Amount(1), NOTHING)
+RANKS, THREE = Ordinal(Amount(1), NOTHING), {"size": 3}
 
 MUTANTS = {
     "the pins are swapped": (SIDES, ONE, [(blue_green, "pin", pins_the_other)], "I1"),
@@ -201,6 +257,35 @@ MUTANTS = {
         "I2|I1|a loop",
     ),
     "the batch is not awaited": (ROLL, ONE, [(rolling, "_arrived", NONE)], "P"),
+    "a StatefulSet's batch is larger than what was detached": (
+        RANKS,
+        THREE,
+        [(Ordinal, "_next", lowers_by_one_more)],
+        "I7|I2",
+    ),
+    "a StatefulSet's lowest ordinal is detached first": (
+        RANKS,
+        THREE,
+        [(Ordinal, "_going", the_lowest_go_first)],
+        "I7|I2|I1",
+    ),
+    "the pods that stay are not counted": (RANKS, CRASH, [(ordinal, "_carried", NONE)], "I1|I2"),
+    "a StatefulSet's detached are not awaited": (RANKS, LAG, [(ordinal, "drained", NONE)], "I7|I1|I2"),
+    "the way back of a StatefulSet needs no valve": (
+        RANKS,
+        ONE,
+        [(ordinal, "_valve_on", NONE)],
+        "I7|a loop|no end",
+    ),
+    "the way back of a StatefulSet takes all out": (
+        RANKS,
+        ONE,
+        [(Ordinal, "_batch", lambda _, seen: seen.replicas)],
+        "I1|I2",
+    ),
+    "a StatefulSet is left before it is whole": (RANKS, ONE, [(ordinal, "_whole", NONE)], "I1|I2|I3|I6"),
+    "a StatefulSet keeps our labels": (RANKS, ONE, [(ordinal, "clean", NONE)], "I6"),
+    "dark pods of a StatefulSet are let in unasked": (RANKS, ONE, [(rolling, "ask_each", NONE)], "I3"),
     "the way back leaves pods dark": (ROLL, ONE, [(steps, "_readmit", NONE)], "I1|I2|a loop|no end"),
 }
 

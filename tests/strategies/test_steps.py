@@ -7,10 +7,34 @@ from dataclasses import replace
 import pytest
 
 from strategies.blue_green import BlueGreen
-from strategies.model import Begin, End, Finish, Hold, Outcome, Phase, Pin, Return, Turn, Wait
+from strategies.model import (
+    Admit,
+    Begin,
+    Detach,
+    Discard,
+    End,
+    Finish,
+    Hold,
+    Lower,
+    Observed,
+    Outcome,
+    Phase,
+    Pin,
+    Pod,
+    Return,
+    Side,
+    Stage,
+    Turn,
+    Valve,
+    Verdict,
+    Wait,
+)
+from strategies.ordinal import Ordinal
 from strategies.quantities import Amount
+from strategies.ranks import Ranks
 from strategies.rolling import Rolling
 from strategies.simulator import World
+from strategies.steps import ask_each, drained
 
 
 def coming() -> World:
@@ -80,3 +104,65 @@ def test_a_preview_of_no_pods_is_refused():
 def test_a_batch_of_no_pods_is_refused():
     with pytest.raises(ValueError, match="at least one pod"):
         Rolling(batch=Amount(0))
+
+
+def test_a_gates_answer_does_not_pass_to_the_pod_that_comes_back_under_a_name():
+    first, again = Pod("wallet-2", uid="a"), Pod("wallet-2", uid="b")
+    seen = coming().observe()
+    asked = ask_each(seen, Stage.BEFORE, (first,))
+    answered = replace(seen, verdicts={asked.question: Verdict(passed=True)})
+    assert ask_each(answered, Stage.BEFORE, (first,)) is None
+    assert ask_each(answered, Stage.BEFORE, (again,)).pods == ("wallet-2",)
+
+
+def test_a_wait_for_a_pod_that_left_is_not_one_for_the_next_of_its_name():
+    first, again = Pod("wallet-2", uid="a"), Pod("wallet-2", uid="b")
+    seen = coming().observe()
+    assert drained(seen, seen.stable, (first,)).key != drained(seen, seen.stable, (again,)).key
+
+
+def ranks(**fields) -> Observed:
+    """A StatefulSet of 3 on the way back, with what its strategy is to meet."""
+    world = Ranks.of(3).apply(Begin()).apply(Lower(2)).controllers().published()
+    return replace(replace(world, phase=Phase.RETURNING).apply(Return()).observe(), **fields)
+
+
+def test_a_stateful_set_that_does_not_come_back_is_degraded():
+    seen = ranks(waited={"stable beside 0": 600.0}, preview=Side("preview"), settled=True)
+    assert Ordinal().decide(seen) == End(Outcome.DEGRADED, "only 2 of 3 stable pods came back")
+
+
+def test_the_way_back_of_a_stateful_set_waits_for_its_controller():
+    assert Ordinal().decide(ranks(settled=False)).key == "settled"
+
+
+@pytest.mark.parametrize(("endpoints", "step"), [(1, Detach("wallet-2")), (0, Discard("wallet-2"))])
+def test_a_pod_of_somebody_elses_template_goes_once_it_has_no_traffic(endpoints, step):
+    stray = Pod("wallet-2", endpoints=endpoints)
+    assert Ordinal().decide(ranks(settled=True, strays=(stray,))) == step
+
+
+def test_a_stateful_set_whose_other_pods_do_not_serve_turns_round():
+    world = Ranks.of(3).apply(Begin()).controllers()
+    world = replace(world, stable=replace(world.stable, pods=world.stable.pods[1:])).apply(
+        Valve("app", on=True)
+    )
+    labelled = replace(
+        world,
+        stable=replace(world.stable, pods=tuple(replace(one, labelled=True) for one in world.stable.pods)),
+    )
+    seen = labelled.observe(waited={"stable less 1 of 2": 600.0})
+    reason = "only 1 of the 2 pods that stay serve: no other can be taken out"
+    assert Ordinal(Amount(1)).decide(replace(seen, settled=True)) == Turn(reason)
+
+
+def test_a_stateful_set_of_one_pod_is_not_taken_down_unasked():
+    world = Ranks.of(1).apply(Begin()).controllers().apply(Admit("stable-1")).apply(Valve("app", on=True))
+    step = Ordinal().decide(world.controllers().published().observe())
+    assert isinstance(step, Turn)
+    assert "surge: 0" in step.reason
+
+
+def test_only_a_stateful_set_has_ordinals():
+    with pytest.raises(TypeError, match="StatefulSet"):
+        World.at_rest(3).apply(Lower(1))
