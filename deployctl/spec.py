@@ -66,8 +66,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     """The Kubernetes objects that are released.
 
     manifests: files beside this one; what is not in them is taken from the cluster
-    deployment: the name of the Deployment, or else
-    statefulSet: the name of the StatefulSet
+    deployment: the name of the Deployment, where it is one
+    statefulSet: the name of the StatefulSet, where it is one; exactly one of the two is given
     services: every Service that sends traffic to its pods, in the order in which they are shifted
     """
 

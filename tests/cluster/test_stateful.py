@@ -195,10 +195,39 @@ def test_every_command_knows_a_stateful_set(wallet: Ranked) -> None:
     told(app.run("pause", "wallet"), 0)
     assert running.ends() == 4
     why = app.run("why", "wallet").stdout
-    assert "paused by" in why, why
+    assert "Paused by" in why, why
     told(app.run("resume", "wallet"), 0, "promoted")
     assert "wallet" in app.run("status").stdout
     at_rest(app, r2=3)
+
+
+def test_a_rollout_by_others_that_is_stuck_is_rolled_back(wallet: Ranked) -> None:
+    """Putting the template back does not help an OrderedReady StatefulSet: the pod has to be deleted."""
+    app = wallet
+    app.install()
+    app.kubectl("set", "env", "statefulset/wallet", "NEVER_READY=1")
+    app.cluster.wait(
+        lambda: "NEVER_READY" in json.dumps(app.get("pod", "wallet-2")["spec"]), what="the stuck pod"
+    )
+    told(app.release(), 6, "in the middle of a rollout")
+    with under_load(app):
+        story = told(app.run("rollback", "wallet"), 0, "rolled back to wallet-")
+    assert "delete wallet-2: an OrderedReady StatefulSet does not replace a pod that is not ready" in story
+    at_rest(app, r1=3)
+
+
+def test_a_parallel_stateful_set_is_released_and_taken_back_in_batches(wallet: Ranked) -> None:
+    app = wallet
+    app.strategy(batch=2)
+    app.edit("statefulset.yaml", lambda one: one["spec"].update(podManagementPolicy="Parallel", replicas=4))
+    app.install()
+    with under_load(app):
+        app.env(REVISION="r2")
+        first = told(app.release(), 0, "promoted")
+        assert re.findall(r"lower the partition to (\d)", first) == ["2", "0"]
+        at_rest(app, r2=4)
+        told(app.run("rollback", "wallet"), 0, "rolled back to wallet-")
+        at_rest(app, r1=4)
 
 
 def test_what_cannot_be_released_is_refused(wallet: Ranked) -> None:
