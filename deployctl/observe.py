@@ -67,6 +67,7 @@ class Witness:
     verdicts: Mapping[Question, Verdict] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)
     labels_age_seconds: float = math.inf
+    gone_age_seconds: float = math.inf
     wish: Wish | None = None
     fast: bool = False
     reheld: bool = False  # somebody wrote over the hold and we put it back
@@ -96,6 +97,8 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         fast=witness.fast,
         gated=witness.gated,
         labels_age_seconds=witness.labels_age_seconds,
+        gone_age_seconds=witness.gone_age_seconds,
+        dying=_dying(look),
         deadline_seconds=_deadline(memory),
         verdicts=witness.verdicts,
         waited=witness.waited,
@@ -196,6 +199,12 @@ def side(look: Snapshot, template: str) -> Side:
         trouble=_refused(owner) or next((why for one in pods if (why := stuck(one))), ""),
         lingers=lingers(owner["spec"]["template"], SPREAD_SECONDS),
     )
+
+
+def _dying(look: Snapshot) -> int:
+    """Count the pods that go and that the endpoints still name: the slices follow a second or more behind at times."""
+    named = _behind(look.slices)
+    return sum(named[one["metadata"]["name"]] > 0 for one in look.pods if not live(one))
 
 
 def _age(pod: Json) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from deployctl.gates import Asked
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
 from deployctl.memory import Memory, Settings, adopted, annotation, held, load
-from deployctl.observe import Snapshot, Witness, observe, owned_by, replica_set, settled
+from deployctl.observe import Snapshot, Witness, live, observe, owned_by, replica_set, settled
 from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
 from deployctl.spec import Gates
@@ -118,6 +118,8 @@ class Rollout:
         self._since: dict[str, float] = {}
         self._unbroken: set[str] = set()
         self._labelled = float("-inf")
+        self._lived: frozenset[str] = frozenset()
+        self._went = self._began  # what went right before this process began, it did not see
         self._reheld = False
         self._timed_out = False
         self._silent_since: float | None = None
@@ -147,11 +149,19 @@ class Rollout:
         look = self.look()
         self._may_act(look)
         self._tell_of_others(look)
+        self._count_the_living(look)
         seen = self.observe(look)
         step = self._overruled(seen) or self._ended_by_hand(look) or self.strategy.decide(seen)
         self.story.turn(look, seen, step, self._stages)
         self._time(step)
         return self._carry_out(look, seen, step)
+
+    def _count_the_living(self, look: Snapshot) -> None:
+        """Witness when a pod was last seen to go."""
+        living = frozenset(one["metadata"]["uid"] for one in look.pods if live(one))
+        if self._lived - living:
+            self._went = self.clock()
+        self._lived = living
 
     def _time(self, step: Step) -> None:
         """Start the timer of a wait; an unbroken one ends as soon as anything else is decided."""
@@ -172,6 +182,7 @@ class Rollout:
             verdicts=self._stages.verdicts(),
             waited={key: now - since for key, since in self._since.items()},
             labels_age_seconds=now - self._labelled,
+            gone_age_seconds=now - self._went,
             wish=wishes.get(intent.wish, self.orders.wish) if intent else self.orders.wish,
             fast=self.orders.fast,
             reheld=self._reheld,

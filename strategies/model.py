@@ -146,6 +146,8 @@ class Observed:
     fast: bool = False  # rollback --fast: no waiting for drains on the way back
     gated: frozenset[Stage] = frozenset(Stage)  # the stages that have gates at all
     labels_age_seconds: float = math.inf  # since this process last labelled a pod
+    gone_age_seconds: float = math.inf  # since this process last saw a pod of either side go
+    dying: int = 0  # pods on their way out that the endpoints still name as ready
     deadline_seconds: float = 600.0  # the Deployment's own progressDeadlineSeconds
     verdicts: Mapping[Question, Verdict] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)

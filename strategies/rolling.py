@@ -37,6 +37,7 @@ from strategies.steps import (
     linger,
     spread,
     valve,
+    valve_off,
 )
 
 QUARTER = Amount(25, percent=True)
@@ -82,7 +83,7 @@ class Rolling:
         """Watch a batch that was let in, with the valve off; once, and not where the next is under way."""
         if not seen.preview.desired or _detached(seen) or self._rested(seen):
             return None
-        return valve(seen, on=False) or self._bake(seen) or self._ask_admitted(seen)
+        return valve_off(seen) or self._bake(seen) or self._ask_admitted(seen)
 
     def _rested(self, seen: Observed) -> bool:
         return not (self._bake(seen) or self._ask_admitted(seen))

@@ -143,6 +143,10 @@ class World:
                 return replace(world, wrote=None, kept=(0, 0), reheld=False)
 
     @property
+    def pods(self) -> tuple[Pod, ...]:
+        return (*self.stable.pods, *self.preview.pods)
+
+    @property
     def _last(self) -> Settings:
         return self.wrote or self.users
 

@@ -29,6 +29,7 @@ from strategies.model import (
 
 SPREAD_SECONDS = 2.0  # from the EndpointSlices to every node's data plane (kube-proxy batches for up to 1 s)
 LABELS_SECONDS = 0.3  # from a pod's label to the endpoints controller's view of it
+GONE_SECONDS = 2.0  # from a pod's end to the endpoints controller's view of it, on a busy control plane
 
 
 def rehold(seen: Observed) -> Step | None:
@@ -93,6 +94,26 @@ def valve(seen: Observed, *, on: bool) -> Step | None:
     return next((Valve(one.name, on) for one in seen.services if one.valve is not on), None)
 
 
+def unpin(seen: Observed) -> Step | None:
+    return _widened(seen, pin(seen, ""))
+
+
+def valve_off(seen: Observed) -> Step | None:
+    return _widened(seen, valve(seen, on=False))
+
+
+def _widened(seen: Observed, step: Step | None) -> Step | None:
+    """Let a Service select more only once the endpoints controller has seen the last pods go.
+
+    It watches pods and Services apart: told of the Service first, it takes the dying pods in as endpoints, and
+    kube-proxy keeps them for the second between two of its syncs. Old pods that sleep in preStop outlast that.
+    """
+    left = GONE_SECONDS - seen.gone_age_seconds
+    if step is None or left <= 0 or (seen.stable.lingers and seen.phase is not Phase.RETURNING):
+        return step
+    return Wait("gone", "the endpoints controller to have seen the last pods go", left)
+
+
 def carried(seen: Observed, side: Side, other: Side) -> Step | None:
     """Wait until the endpoints are the ready pods of one side and nothing else."""
     every = len(seen.services)
@@ -148,7 +169,7 @@ def _exact(seen: Observed) -> Step | None:
 
 
 def _hands_off(seen: Observed) -> Step | None:
-    return pin(seen, "") or valve(seen, on=False) or clean(seen)
+    return unpin(seen) or valve_off(seen) or clean(seen)
 
 
 def go_back(seen: Observed) -> Step:
@@ -225,14 +246,14 @@ def _readmit(seen: Observed) -> Step | None:
 
 def _valve_back(seen: Observed) -> Step | None:
     """Ask for the label no longer once every preview pod has it: then stable pods serve as they come, by themselves."""
-    return None if any(not pod.labelled for pod in seen.preview.pods) else valve(seen, on=False)
+    return None if any(not pod.labelled for pod in seen.preview.pods) else valve_off(seen)
 
 
 def _whole_again(seen: Observed) -> Step | None:
     """Wait until stable serves at full size and the preview is gone; past the deadline that is degraded."""
     every = len(seen.services)
     serving = sum(pod.endpoints == every for pod in seen.stable.ready)
-    if serving >= seen.replicas and seen.preview.gone:
+    if serving >= seen.replicas and seen.preview.gone and not seen.dying:
         return None
     if seen.waited.get("stable", 0.0) >= seen.deadline_seconds:
         return End(Outcome.DEGRADED, f"only {serving} of {seen.replicas} stable pods came back")

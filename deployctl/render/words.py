@@ -254,7 +254,12 @@ def _known(key: str) -> str:
         return "every node to hear that they left"
     if key.startswith("bake"):
         return f"{key.partition(' ')[2]} preview pods to bake"
-    return {"keepOld": "keepOld to pass", "promoteAfter": "promoteAfter to pass"}.get(key, f"the {key}")
+    waits = {
+        "keepOld": "keepOld to pass",
+        "promoteAfter": "promoteAfter to pass",
+        "gone": "the last pods to be seen gone",
+    }
+    return waits.get(key, f"the {key}")
 
 
 def counted(pods: int) -> str:

@@ -62,6 +62,7 @@ class State:
     verdicts: frozenset[tuple[Question, bool]] = frozenset()
     waited: frozenset[str] = frozenset()
     fresh_labels: bool = False
+    just_gone: bool = False  # a pod went, and the endpoints controller may not have seen it
     wish: Wish | None = None
     cleared: frozenset[str] = frozenset()  # the truth: preview pods that may carry traffic
     said: frozenset[tuple[Stage, str]] = frozenset()  # the truth: what gates said yes to
@@ -72,6 +73,7 @@ class State:
             verdicts={question: YES if passed else NO for question, passed in self.verdicts},
             waited=dict.fromkeys(self.waited, 1e9),
             labels_age_seconds=0.0 if self.fresh_labels else 1e9,
+            gone_age_seconds=0.0 if self.just_gone else 1e9,
             wish=self.wish,
         )
 
@@ -88,6 +90,7 @@ def canonical(state: State) -> State:
         verdicts=_verdicts(state, names),
         waited=frozenset(key for one in state.waited if (key := _text(one, names)) is not None),
         fresh_labels=state.fresh_labels and not all(one.valve for one in world.services),
+        just_gone=state.just_gone and any(one.valve or one.pin for one in world.services),
         wish=state.wish,
         cleared=frozenset(names[one] for one in state.cleared if one in names),
         said=state.said,
@@ -214,6 +217,8 @@ class Checker:
                 yield f"no to {question}", self._answered(state, question, pods, passed=False)
             case Wait("labels"):
                 yield "labels are seen", replace(state, fresh_labels=False)
+            case Wait("gone"):
+                yield "the gone are seen to be gone", replace(state, just_gone=False)
             case Wait(key, _, seconds) if seconds and key not in state.waited:
                 yield f"{key} has passed", replace(state, waited=state.waited | {key})
             case Stand():
@@ -304,9 +309,11 @@ class Checker:
             yield "slices follow", after
 
     def _born(self, before: State, after: State) -> State:
-        """Clear the pods of a gated revision that are born where nobody asks for the label."""
+        """Clear the pods of a gated revision that are born where nobody asks for the label; note that some went."""
         old = {pod.name for pod in before.world.preview.pods}
         world = after.world
+        if {pod.name for pod in before.world.pods} - {pod.name for pod in world.pods}:
+            after = replace(after, just_gone=True)
         vouched = any(stage is Stage.BEFORE for stage, _ in after.said)
         open_ = not all(one.valve for one in before.world.services) or world.phase is Phase.FINISHING
         if not (vouched and open_):
@@ -322,10 +329,23 @@ class Checker:
             if two < min(one, floor):
                 self._broken(f"I2 {one} endpoints became {two} of {floor}", state, step)
         self._check_gated(state, step, after)
+        self._check_widened(state, step)
         if self.dark:
             self._check_detached(state, step, after)
         else:
             self._check_old_side(state, step, after)
+
+    def _check_widened(self, state: State, step: Step) -> None:
+        """Pods that just went come back as endpoints where a Service begins to select them.
+
+        Where stable cannot carry the load alone, traffic goes to both sides without waiting.
+        """
+        shifted = any(one.pin == "preview" for one in state.world.services)
+        urgent = shifted and state.world.phase is Phase.RETURNING
+        if state.just_gone and not urgent and (isinstance(step, Pin) and not step.revision):
+            self._broken("I12 a Service is unpinned while pods that just went may be taken in", state, step)
+        if state.just_gone and isinstance(step, Valve) and not step.on:
+            self._broken("I12 the valve comes off while pods that just went may be taken in", state, step)
 
     def _check_asked(self, state: State, step: Step, pods: tuple[str, ...]) -> None:
         if not state.world.settings.paused:
@@ -438,6 +458,8 @@ class Checker:
                 return step, self._answered(state, question, pods, passed=True)
             case Wait("labels"):
                 return step, replace(state, fresh_labels=False)
+            case Wait("gone"):
+                return step, replace(state, just_gone=False)
             case Wait(key, _, seconds, unbroken):
                 world = state.world.controllers().come().controllers().published()
                 after = self._born(state, replace(state, world=world))

@@ -130,7 +130,7 @@ def back_without_traffic(seen):
 
 
 def leaves_the_pin(seen):
-    return steps.valve(seen, on=False) or steps.clean(seen)
+    return steps.valve_off(seen) or steps.clean(seen)
 
 
 def never_turns(seen):
@@ -156,6 +156,7 @@ def in_phase(phase):
 
 ADVANCE, EXCESS = Rolling._advance, Rolling._excess
 PROMOTE, BRING_UP = BlueGreen._promote, blue_green._bring_up
+VALVE_OFF = lambda seen: steps.valve(seen, on=False)  # noqa: E731
 PIN, ASK, GO_BACK = steps.pin, steps.ask, steps.go_back
 ONE, TWO, LAG = {"size": 2}, {"size": 2, "services": ("app", "app-2")}, {"size": 2, "lagging": True}
 CRASH, SCALE = {"size": 2, "crashes": 1}, {"size": 2, "scalings": 2}
@@ -181,6 +182,8 @@ MUTANTS = {
         "I1|I2",
     ),
     "the pin stays": (SIDES, ONE, [(steps, "_hands_off", leaves_the_pin)], "I6"),
+    "Services widen at once": (SIDES, ONE, [(steps, "_widened", lambda seen, step: step)], "I12"),
+    "the valve comes off at once": (ROLL, ONE, [(rolling, "valve_off", VALVE_OFF)], "I12"),
     "the labels stay": (ROLL, ONE, [(steps, "clean", NONE)], "I6"),
     "the hold is written for ever": (SIDES, ONE, [(blue_green, "_bring_up", holds_again)], "a loop"),
     "a no is not heard": (SIDES, ONE, [(blue_green, "ask", gates_do_not_matter)], "I3|I7"),

@@ -80,3 +80,32 @@ def test_a_preview_of_no_pods_is_refused():
 def test_a_batch_of_no_pods_is_refused():
     with pytest.raises(ValueError, match="at least one pod"):
         Rolling(batch=Amount(0))
+
+
+def test_a_service_is_unpinned_once_the_endpoints_controller_has_seen_the_old_pods_go():
+    """It may hear of the Service first, and then takes dying pods in as endpoints for a second."""
+    finished = shifted().apply(Finish()).controllers()
+    waits = BlueGreen().decide(finished.observe(gone_age_seconds=0.5))
+    assert waits == Wait("gone", "the endpoints controller to have seen the last pods go", 1.5)
+    assert BlueGreen().decide(finished.observe(gone_age_seconds=2.0)) == Pin("app", "")
+
+
+def test_old_pods_that_linger_are_not_waited_for_before_the_service_is_unpinned():
+    finished = shifted().apply(Finish()).controllers()
+    lingering = replace(finished, stable=replace(finished.stable, lingers=True))
+    assert BlueGreen().decide(lingering.observe(gone_age_seconds=0.0)) == Pin("app", "")
+
+
+def test_a_refused_preview_is_gone_from_every_view_before_the_service_is_unpinned():
+    """However long its pods linger: they must not be asked by anybody."""
+    back = replace(coming(), phase=Phase.RETURNING).apply(Return()).controllers().come().published()
+    lingering = replace(back, stable=replace(back.stable, lingers=True))
+    assert isinstance(BlueGreen().decide(lingering.observe(gone_age_seconds=0.0)), Wait)
+    assert BlueGreen().decide(lingering.observe()) == Pin("app", "")
+
+
+def test_the_way_back_ends_when_the_endpoints_name_no_pod_that_goes():
+    back = replace(coming(), phase=Phase.RETURNING).apply(Return()).controllers().come().published()
+    step = BlueGreen().decide(back.observe(dying=2))
+    assert isinstance(step, Wait)
+    assert step.key == "stable"
