@@ -64,6 +64,8 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
             return f"arm the finish: Kubernetes retires the old side at a pod age of {duration(seconds)}"
         case Turn(reason):
             return f"turn round: {reason}"
+        case Return(held=True):
+            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods beside the preview, whose rounds go on"
         case Return():
             return f"bring stable {seen.stable.revision} back to {seen.replicas} pods"
         case Restore(outcome):
@@ -128,14 +130,18 @@ def key(now: Wait | Ask) -> str:
 
 def left(now: Wait | Ask) -> float | None:
     """Tell the seconds that a wait has left, where they are known: a deadline is none of them."""
-    if isinstance(now, Ask) or now.unbroken or now.key == "stable":
+    if isinstance(now, Ask) or now.unbroken or now.key in ("stable", "recalled") or _for_rounds(now):
         return None
     return now.seconds
 
 
 def lasts(now: Wait | Ask) -> bool:
     """Say whether it is known from the start that this takes a while."""
-    return isinstance(now, Ask) or (left(now) or 0.0) >= 1.0
+    return isinstance(now, Ask) or (left(now) or 0.0) >= 1.0 or _for_rounds(now)
+
+
+def _for_rounds(now: Wait) -> bool:
+    return now.key.startswith("rounds ")
 
 
 def still(now: Wait | Ask, seen: Observed, stages: Stages) -> str:

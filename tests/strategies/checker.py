@@ -19,6 +19,7 @@ from strategies.model import (
     Begin,
     Clean,
     Detach,
+    Drain,
     End,
     Finish,
     Hold,
@@ -67,9 +68,11 @@ class State:
     cleared: frozenset[str] = frozenset()  # the truth: preview pods that may carry traffic
     said: frozenset[tuple[Stage, str]] = frozenset()  # the truth: what gates said yes to
     left: tuple[int, int, int] = (0, 0, 0)  # crashes, scalings and tamperings still to come
+    drain: Drain | None = None
 
     def seen(self) -> Observed:
         return self.world.observe(
+            drain=self.drain,
             verdicts={question: YES if passed else NO for question, passed in self.verdicts},
             waited=dict.fromkeys(self.waited, 1e9),
             labels_age_seconds=0.0 if self.fresh_labels else 1e9,
@@ -95,6 +98,7 @@ def canonical(state: State) -> State:
         cleared=frozenset(names[one] for one in state.cleared if one in names),
         said=state.said,
         left=state.left,
+        drain=state.drain,
     )
     return _relevant(named)
 
@@ -103,7 +107,7 @@ def _relevant(state: State) -> State:
     """Forget what no decision will ask for again: other sizes' bakes and answers, all of them on the way back."""
     world = state.world
     if world.phase is None:
-        return replace(State(world), left=state.left)
+        return replace(State(world), left=state.left, drain=state.drain)
     size = str(world.preview.desired)
     said = frozenset(
         one for one in state.said if one[0] is Stage.BEFORE or size in one[1] or one[1] == "preview"
@@ -132,6 +136,7 @@ def _renamed(state: State, side: Side, names: dict[str, str]) -> Side:
             inside,
             pod.name in state.cleared,
             pod.name in vouched,
+            pod.rounds,
         )
 
     pods = sorted(side.pods, key=mark)
@@ -177,6 +182,7 @@ class Checker:
     crashes: int = 0
     scalings: int = 0
     tamperings: int = 0
+    rounds: bool = False  # every pod that serves gets a round, which ends some time after it serves no more
     lagging: bool = False  # the controllers and the EndpointSlices take their time
     most: int = 0  # the largest size that somebody scales to
     least: int = 1
@@ -185,7 +191,13 @@ class Checker:
 
     def run(self) -> int:
         """Visit every reachable state; raise Broken with the way there, or count them."""
-        first = canonical(State(self.world, left=(self.crashes, self.scalings, self.tamperings)))
+        first = canonical(
+            State(
+                self.world,
+                left=(self.crashes, self.scalings, self.tamperings),
+                drain=Drain() if self.rounds else None,
+            )
+        )
         self.states[first] = (None, "")
         queue = deque([first])
         while queue:
@@ -219,6 +231,13 @@ class Checker:
                 yield "labels are seen", replace(state, fresh_labels=False)
             case Wait("gone"):
                 yield "the gone are seen to be gone", replace(state, just_gone=False)
+            case Wait(key) if key.startswith("rounds"):
+                for pod in state.world.pods:
+                    if pod.rounds and not _serves(state.world, pod):
+                        yield (
+                            f"the round on {pod.name} ends",
+                            replace(state, world=state.world._marked(pod.name, rounds=0)),
+                        )
             case Wait(key, _, seconds) if seconds and key not in state.waited:
                 yield f"{key} has passed", replace(state, waited=state.waited | {key})
             case Stand():
@@ -314,6 +333,8 @@ class Checker:
         world = after.world
         if {pod.name for pod in before.world.pods} - {pod.name for pod in world.pods}:
             after = replace(after, just_gone=True)
+        if after.drain:
+            after = replace(after, world=_playing(after.world))
         vouched = any(stage is Stage.BEFORE for stage, _ in after.said)
         open_ = not all(one.valve for one in before.world.services) or world.phase is Phase.FINISHING
         if not (vouched and open_):
@@ -330,6 +351,7 @@ class Checker:
                 self._broken(f"I2 {one} endpoints became {two} of {floor}", state, step)
         self._check_gated(state, step, after)
         self._check_widened(state, step)
+        self._check_rounds(state, step, after)
         if self.dark:
             self._check_detached(state, step, after)
         else:
@@ -346,6 +368,13 @@ class Checker:
             self._broken("I12 a Service is unpinned while pods that just went may be taken in", state, step)
         if state.just_gone and isinstance(step, Valve) and not step.on:
             self._broken("I12 the valve comes off while pods that just went may be taken in", state, step)
+
+    def _check_rounds(self, state: State, step: Step, after: State) -> None:
+        """What a write of ours removes has no open round; scaling and crashes are others' doing."""
+        left = {pod.name for pod in after.world.pods}
+        cut = [pod.name for pod in state.world.pods if pod.rounds and pod.name not in left]
+        if state.drain and cut and isinstance(step, Hold | Finish | Return | Restore):
+            self._broken(f"R the round on {cut[0]} is cut", state, step)
 
     def _check_asked(self, state: State, step: Step, pods: tuple[str, ...]) -> None:
         if not state.world.settings.paused:
@@ -460,6 +489,12 @@ class Checker:
                 return step, replace(state, fresh_labels=False)
             case Wait("gone"):
                 return step, replace(state, just_gone=False)
+            case Wait(key) if key.startswith("rounds"):
+                over = [pod.name for pod in state.world.pods if not _serves(state.world, pod)]
+                world = state.world
+                for name in over:
+                    world = world._marked(name, rounds=0)
+                return step, replace(state, world=world)
             case Wait(key, _, seconds, unbroken):
                 world = state.world.controllers().come().controllers().published()
                 after = self._born(state, replace(state, world=world))
@@ -487,6 +522,15 @@ def _without(world: World, name: str) -> World:
     )
     stable, preview = sides
     return replace(world, stable=stable, preview=preview)
+
+
+def _serves(world: World, pod: Pod) -> bool:
+    return any(pod.name in endpoints for endpoints in world.slices)
+
+
+def _playing(world: World) -> World:
+    """Open a round on every pod that serves."""
+    return world._each(lambda pod: replace(pod, rounds=1) if _serves(world, pod) else pod)
 
 
 def _foreign(world: World) -> Iterator[tuple[str, Settings]]:
