@@ -199,11 +199,19 @@ def next_commands(app: str, seen: Observed | None, *, stands_at_gate: bool = Fal
     if seen is None or seen.phase is None:
         return (f"deployctl status {app}",)
     if seen.phase is Phase.RETURNING:
-        return (f"deployctl abort {app}",)
+        cuts = (f"deployctl resume {app} --proceed",) if _busy(seen) else ()
+        return (f"deployctl abort {app}", *cuts)
     if seen.phase is Phase.FINISHING:
         return (f"deployctl finish {app}",)
     on = "promote" if stands_at_gate else "resume"
-    return (f"deployctl {on} {app}", f"deployctl abort {app}")
+    cuts = (f"deployctl resume {app} --proceed",) if _busy(seen) else ()
+    return (f"deployctl {on} {app}", *cuts, f"deployctl abort {app}")
+
+
+def _busy(seen: Observed) -> bool:
+    """Say whether pods that are to go have open rounds, or have not said."""
+    losing = seen.stable.pods if seen.phase is not Phase.RETURNING else seen.preview.pods
+    return seen.drain is not None and any(pod.rounds != 0 and not pod.endpoints for pod in losing)
 
 
 def ended(outcome: str, app: str, revision: str, reason: str) -> str:
