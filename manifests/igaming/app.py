@@ -528,7 +528,7 @@ class Server:
 
     def say(self, connection: Connection, frames: bytes) -> None:
         """Cut off a player who reads nothing, as `send` does."""
-        connection.due = time.monotonic() + max(self.settings.keepalive_seconds, DRAIN_SECONDS)
+        connection.due = time.monotonic() + (self.settings.keepalive_seconds or DRAIN_SECONDS)
         try:
             is_sent = connection.sock.send(frames) == len(frames)
         except OSError:

@@ -56,13 +56,12 @@ class Odds:
     async def watch(self, request: bytes, _: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
         """Tell the health now and whenever it changes."""
         known = asked_service(request) in {"", SERVICE}
-        told = b""
-        while True:
+        told, is_last = b"", False
+        while not is_last:
+            is_last = self.ending.is_set()
             if (now := self.health() if known else SERVICE_UNKNOWN) != told:
                 told = now
                 yield now
-            if self.ending.is_set():
-                return
             await self.pause(LOOK_SECONDS)
 
     async def stream(self, _: bytes, __: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
