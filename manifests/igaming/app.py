@@ -26,8 +26,6 @@ Set by the environment (durations are `3s`, `500ms`, `1m`):
 Any request may ask to take a while: `?hold_ms=1500`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import selectors
@@ -36,7 +34,7 @@ import socket
 import sys
 import time
 
-TYPE_CHECKING = False  # `typing` costs a tenth of the start-up
+TYPE_CHECKING = False  # `typing` costs a tenth of the start-up, `__future__` a fiftieth
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
@@ -114,10 +112,13 @@ class Request:
         """Whether a player asks, not the platform: only these fail on demand and are counted."""
         return not self.segments or self.segments[0] in DOMAIN
 
-    @property
-    def upgrades(self) -> bool:
-        """Whether the client wants to speak WebSocket from here on."""
-        return self.headers.get("upgrade", "").lower() == "websocket"
+    def handshake(self) -> tuple[int, Fields]:
+        """Answer one who wants to speak WebSocket from here on with 101 (RFC 6455, 4.2.1)."""
+        if self.headers.get("upgrade", "").lower() != "websocket":
+            return 426, {"error": "this is a WebSocket"}
+        if self.headers.get("sec-websocket-version") != "13" or "sec-websocket-key" not in self.headers:
+            return 400, {"error": "a WebSocket needs Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key"}
+        return 101, {}
 
     def fields(self) -> Fields:
         """Read the JSON object in the body; {} where there is none."""
@@ -143,7 +144,7 @@ def take_request(inbox: bytearray) -> Request | None:
 class Platform:
     """The domain: what is asked and what is answered, with no word about connections."""
 
-    def __init__(self, settings: Settings, in_flight: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, in_flight: "Callable[[], int]") -> None:
         self.settings, self.in_flight = settings, in_flight
         self.started = time.monotonic()
         self.bets: dict[str, Fields] = {}
@@ -156,7 +157,7 @@ class Platform:
         self.count_by_status: dict[int, int] = {}
         self.count_by_bound = dict.fromkeys((*LATENCY_BOUNDS_SECONDS, NEVER), 0)
 
-    def answer(self, request: Request) -> tuple[int, Fields | str] | Future[tuple[int, Fields]] | None:
+    def answer(self, request: Request) -> "tuple[int, Fields | str] | Future[tuple[int, Fields]] | None":
         """Give the status and the body for a request, or who will have them; None where it is never answered."""
         if request.is_domain and self.fails_now():
             return 500, {"error": "failing as FAIL_RATE asks"}
@@ -173,7 +174,7 @@ class Platform:
 
     def route(  # noqa: C901, PLR0912 - one line a path
         self, request: Request
-    ) -> tuple[int, Fields | str] | Future[tuple[int, Fields]] | None:
+    ) -> "tuple[int, Fields | str] | Future[tuple[int, Fields]] | None":
         match request.method, request.segments:
             case "GET", []:
                 return 200, {"service": self.settings.service}
@@ -188,7 +189,7 @@ class Platform:
             case "POST", ["rounds"]:
                 return 201, self.open_round()
             case "GET", ["rounds", "ws"]:
-                return (101, {}) if request.upgrades else (426, {"error": "this is a WebSocket"})
+                return request.handshake()
             case "GET", ["rounds", name]:
                 return self.round(name)
             case "POST", ["rounds", name, "close"]:
@@ -300,7 +301,7 @@ class Platform:
         )
 
 
-def payments(settings: Settings) -> Payments | None:
+def payments(settings: Settings) -> "Payments | None":
     """Give what takes payments, where there is somewhere to book them."""
     if not settings.balances_url:
         return None
@@ -377,7 +378,7 @@ class Server:
                 self.send(connection)
                 self.advance(connection)
             else:
-                self.end(connection)
+                self.close(connection, is_idle=True)
 
     def hear(self) -> None:
         """Send the answers that others had, and drain on SIGTERM."""
@@ -433,7 +434,7 @@ class Server:
     def advance(self, connection: Connection) -> None:
         """Answer what is whole in the inbox, in its order, up to one that is held or waited for."""
         if connection.round:
-            self.play(connection, connection.round)
+            connection.round.play()
             return
         while connection.fd in self.connections and not connection.outbox and not connection.waits:
             try:
@@ -470,8 +471,9 @@ class Server:
     ) -> None:
         status, body = answer
         if status == 101:
-            status, body = self.begin_round(connection, request)
-        if status == 101:
+            from rounds import begin
+
+            begin(self, connection, request.headers)
             return
         ends = self.draining or not request.keepalive or not self.settings.keepalive_seconds
         self.compose(connection, status, body, ends=ends)
@@ -506,49 +508,9 @@ class Server:
         if connection.ends or self.draining or not is_sent:
             self.close(connection)
 
-    def begin_round(self, connection: Connection, request: Request) -> tuple[int, Fields]:
-        """Speak WebSocket from here on, and say first which round was opened."""
-        from rounds import Round, accepted
-
-        try:
-            key = accepted(request.headers)
-        except ValueError as problem:
-            return 400, {"error": str(problem)}
-        who = {"revision": self.settings.revision, "pod": self.settings.pod}
-        connection.round = Round(str(self.platform.open_round()["round"]), who)
-        self.platform.count(101, 0.0)
-        self.say(connection, connection.round.opening(key))
-        self.play(connection, connection.round)
-        return 101, {}
-
-    def play(self, connection: Connection, round_: Round) -> None:
-        self.say(connection, round_.hear(connection.inbox))
-        if round_.is_over:
-            self.close(connection)
-
-    def say(self, connection: Connection, frames: bytes) -> None:
-        """Cut off a player who reads nothing, as `send` does."""
-        connection.due = time.monotonic() + (self.settings.keepalive_seconds or DRAIN_SECONDS)
-        try:
-            is_sent = connection.sock.send(frames) == len(frames)
-        except OSError:
-            is_sent = False
-        if not is_sent:
-            self.close(connection)
-
-    def end(self, connection: Connection) -> None:
-        """Close a connection that was silent for too long; a player is told."""
+    def close(self, connection: Connection, *, is_idle: bool = False) -> None:
         if connection.round:
-            from rounds import GOING_AWAY, closing
-
-            self.say(connection, closing(GOING_AWAY))
-        self.close(connection)
-
-    def close(self, connection: Connection) -> None:
-        if self.connections.get(connection.fd) is not connection:
-            return
-        if connection.round:
-            self.platform.close_round(connection.round.name)
+            connection.round.end(is_idle=is_idle)
         del self.connections[connection.fd]
         self.poll.unregister(connection.fd)
         connection.sock.close()

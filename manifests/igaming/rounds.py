@@ -1,4 +1,4 @@
-"""Speaks WebSocket (RFC 6455) on the server's side: bytes in, messages and frames out, and no socket.
+"""Plays rounds over WebSocket (RFC 6455), each for as long as its connection is open.
 
 No extensions and no subprotocols. app.py imports it when the first round is opened.
 """
@@ -8,19 +8,22 @@ from __future__ import annotations
 import binascii
 import hashlib
 import json
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app import Connection, Server
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FIN, MASKED = 0x80, 0x80
 FRAME_LIMIT_BYTES = 64 * 1024
+SILENCE_SECONDS = 5.0  # of a client, where the app keeps no connection alive
 GOING_AWAY, PROTOCOL_ERROR = 1001, 1002
 
 
-def accepted(headers: dict[str, str]) -> str:
-    """Give the Sec-WebSocket-Accept of a handshake; ValueError where it is none."""
-    key = headers.get("sec-websocket-key", "")
-    if headers.get("sec-websocket-version") != "13" or not key:
-        raise ValueError("a WebSocket needs Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key")
+def accepted(key: str) -> str:
+    """Give the Sec-WebSocket-Accept for a Sec-WebSocket-Key."""
     return binascii.b2a_base64(hashlib.sha1((key + MAGIC).encode()).digest(), newline=False).decode()
 
 
@@ -61,27 +64,59 @@ def take_frame(inbox: bytearray) -> tuple[int, bytes, bool] | None:
     return first & 0x0F, payload, bool(first & FIN)
 
 
-class Round:
-    """A player's round over one WebSocket: `is_over` once one side has said close."""
+def begin(server: Server, connection: Connection, headers: dict[str, str]) -> None:
+    """Open a round for one who shook hands; its first message says which."""
+    connection.round = Round(server, connection)
+    server.platform.count(101, 0.0)
+    connection.round.say(connection.round.handshake(headers["sec-websocket-key"]))
+    connection.round.play()
 
-    def __init__(self, name: str, who: dict[str, str]) -> None:
-        self.name, self.who = name, who
+
+class Round:
+    """A player's round over one WebSocket: open for as long as the connection is."""
+
+    def __init__(self, server: Server, connection: Connection) -> None:
+        self.server, self.connection = server, connection
+        self.name = str(server.platform.open_round()["round"])
         self.messages = 0
         self.parts = b""
         self.is_over = False
 
-    def opening(self, key: str) -> bytes:
-        """Give what a handshake is answered, with a first message: the round."""
+    def handshake(self, key: str) -> bytes:
+        settings = self.server.settings
         head = (
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Accept: {key}\r\n"
-            f"X-Revision: {self.who['revision']}\r\nX-Pod: {self.who['pod']}\r\n\r\n"
+            f"Sec-WebSocket-Accept: {accepted(key)}\r\n"
+            f"X-Revision: {settings.revision}\r\nX-Pod: {settings.pod}\r\n\r\n"
         )
         return head.encode() + self.state()
 
+    def play(self) -> None:
+        """Answer what is whole in the inbox."""
+        self.say(self.hear(self.connection.inbox))
+        if self.is_over:
+            self.server.close(self.connection)
+
+    def say(self, frames: bytes) -> None:
+        """Give up a player who reads nothing."""
+        patience_seconds = self.server.settings.keepalive_seconds or SILENCE_SECONDS
+        self.connection.due = time.monotonic() + patience_seconds
+        try:
+            self.is_over |= self.connection.sock.send(frames) < len(frames)
+        except OSError:
+            self.is_over = True
+
+    def end(self, *, is_idle: bool) -> None:
+        """Close it, and tell a player who was silent for too long."""
+        if is_idle:
+            self.say(closing(GOING_AWAY))
+        self.server.platform.close_round(self.name)
+
     def state(self) -> bytes:
         """Say what each of the player's messages is answered."""
-        told = {"round": self.name, "state": "open", "messages": self.messages, **self.who}
+        settings = self.server.settings
+        told = {"round": self.name, "state": "open", "messages": self.messages}
+        told |= {"revision": settings.revision, "pod": settings.pod}
         return frame(TEXT, json.dumps(told).encode())
 
     def hear(self, inbox: bytearray) -> bytes:
