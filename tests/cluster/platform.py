@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from deployctl.sandbox.load import Load, Rounds, Streams
+from tests.cluster.bed import images
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.bed.layout import REPOSITORY
 
@@ -265,7 +266,15 @@ def platform(cluster: Cluster, namespace: str, folder: Path) -> Platform:
     apps = {name: App(cluster, namespace, name, whole / name, "releaser") for name in QUICK}
     for name, options in QUICK.items():
         apps[name].strategy(**options)
+        apps[name].edit("deployment.yaml", modest)
     return Platform(cluster, namespace, whole, apps)
+
+
+def modest(deployment: Json) -> None:
+    """Let a Deployment run the image of this very tree, and leave room on the node for other tests."""
+    box = deployment["spec"]["template"]["spec"]["containers"][0]
+    box["image"] = images.current(box["image"].removesuffix(":1"))
+    box["resources"]["requests"]["cpu"] = "1m"
 
 
 def grant(cluster: Cluster, namespace: str, user: str = "releaser", role: Path = ROLE) -> None:

