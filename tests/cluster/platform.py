@@ -161,7 +161,7 @@ class App:
         post_share: float = 0.1,
     ) -> Load:
         return Load(
-            self.url(path),
+            self.url(path, "http"),
             popen=self.cluster.popen,
             rate=rate,
             keepalive=keepalive,
