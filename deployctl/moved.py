@@ -16,7 +16,7 @@ from deployctl.difference import unlike
 from deployctl.identity import Cluster
 from deployctl.memory import Memory, Settings
 from deployctl.observe import replica_set
-from deployctl.others import by, changes, shown, who
+from deployctl.others import changes, shown
 from deployctl.promise import Ground, Promise, selector_of
 from deployctl.record import Entry
 from deployctl.render import words
@@ -38,8 +38,14 @@ class Now:
     last: Entry | None = None
 
 
+def done(now: Now, preview: str) -> bool:
+    """Say whether the template that was promised is live, whoever brought it there; `preview` is its digest."""
+    there = now.deployment
+    return there is not None and now.memory is None and digest(there["spec"]["template"]) == preview
+
+
 def begun(promise: Promise, now: Now, preview: str) -> bool:
-    """Say whether the release in flight is the one that was promised; `preview` is the digest of its template."""
+    """Say whether the release in flight is the one that was promised."""
     held = now.memory
     return held is not None and (held.stable, held.preview) == (promise.deployment.stable, preview)
 
@@ -47,11 +53,12 @@ def begun(promise: Promise, now: Now, preview: str) -> bool:
 def moved(promise: Promise, now: Now, preview: str) -> tuple[str, ...]:
     """List everything that is not as it was planned on.
 
-    Of another cluster nothing else is said, and where the plan's own release is in flight it goes on.
+    Of another cluster nothing else is said. Where the plan's own release is in flight it goes on, and where
+    its template is live there is nothing left to do: then all that counts is that this is the same Deployment.
     """
     elsewhere = tuple(_another_cluster(promise, now))
     renewed = tuple(_another_deployment(promise, now))
-    if elsewhere or (not renewed and begun(promise, now, preview)):
+    if elsewhere or (not renewed and (begun(promise, now, preview) or done(now, preview))):
         return elsewhere
     return (
         *renewed,
@@ -63,13 +70,23 @@ def moved(promise: Promise, now: Now, preview: str) -> tuple[str, ...]:
 
 def autoscaled(deployment: Json) -> bool:
     """Say whether an autoscaler was the last to write the number of replicas."""
-    owners = [one for one in deployment["metadata"].get("managedFields") or [] if _owns_replicas(one)]
-    last: Json = max(owners, key=lambda one: one.get("time") or "", default={})
+    last = _writer(deployment, "replicas")
     return (last.get("manager"), last.get("subresource")) == (AUTOSCALED_BY, "scale")
 
 
-def _owns_replicas(entry: Json) -> bool:
-    return "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+def _author(thing: Json, name: str) -> str:
+    """Name who wrote a field of the spec last, and when, as far as managedFields tell; our own writes count."""
+    last = _writer(thing, name)
+    if not last:
+        return "somebody"
+    return f"{last['manager']} at {last['time']}" if last.get("time") else str(last["manager"])
+
+
+def _writer(thing: Json, name: str) -> Json:
+    """Find the newest entry of managedFields that has a field of the spec, or something in it."""
+    entries = thing["metadata"].get("managedFields") or []
+    owners = (one for one in entries if f"f:{name}" in ((one.get("fieldsV1") or {}).get("f:spec") or {}))
+    return max(owners, key=lambda one: one.get("time") or "", default={})
 
 
 def _another_cluster(promise: Promise, now: Now) -> Iterator[str]:
@@ -99,17 +116,17 @@ def _of_deployment(promise: Promise, now: Now) -> Iterator[str]:
     yield from _of_template(ground, there, now)
     own = now.memory.own if now.memory else Settings.of(there)
     for where, old, new in unlike(msgspec.to_builtins(ground.own), msgspec.to_builtins(own), "spec"):
-        yield f"Deployment {ground.name}: {where}: {shown(old)} -> {shown(new)}, by {who(there, where.split('.')[1])}"
+        yield f"Deployment {ground.name}: {where}: {shown(old)} -> {shown(new)}, by {_author(there, where.split('.')[1])}"
     replicas = there["spec"].get("replicas", 1)
     if replicas != ground.replicas and not autoscaled(there):
-        yield f"Deployment {ground.name}: spec.replicas: {ground.replicas} -> {replicas}, by {who(there, 'replicas')}"
+        yield f"Deployment {ground.name}: spec.replicas: {ground.replicas} -> {replicas}, by {_author(there, 'replicas')}"
 
 
 def _of_template(ground: Ground, there: Json, now: Now) -> Iterator[str]:
     live = there["spec"]["template"]
     if (now.memory.stable if now.memory else digest(live)) == ground.stable:
         return
-    author = f"Deployment {ground.name}: {who(there, 'template')} wrote"
+    author = f"Deployment {ground.name}: {_author(there, 'template')} wrote"
     owner = replica_set(now.replica_sets, ground.stable)
     told = changes(bare(owner["spec"]["template"]), live) if owner else ()
     yield from (f"{author} {text}" for text in told or ("another pod template",))
@@ -121,7 +138,7 @@ def _of_services(promise: Promise, now: Now) -> Iterator[str]:
         if there is None:
             yield f"Service {name} is gone"
         elif selector_of(there) != selector:
-            yield f"Service {name}: selector: {shown(selector)} -> {shown(selector_of(there))}{by(there)}"
+            yield f"Service {name}: selector: {shown(selector)} -> {shown(selector_of(there))}, by {_author(there, 'selector')}"
 
 
 def _of_releases(promise: Promise, now: Now, preview: str) -> Iterator[str]:

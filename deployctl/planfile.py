@@ -30,6 +30,7 @@ class PlanFile(Shown, frozen=True, kw_only=True):
     """A plan that `deployctl release --plan` carries out. Times are UTC, by the API server's clock.
 
     `digest` is the promise's and a function of its inputs; `plan` is the document of `deployctl plan -o json`.
+    `generation` is the Deployment's, for people: an annotation moves it, and that moves no plan.
     """
 
     api_version: str = API_VERSION
@@ -38,18 +39,22 @@ class PlanFile(Shown, frozen=True, kw_only=True):
     created: str
     expires: str
     written_by: str = __version__
+    generation: int = 0
     promise: Promise
     plan: Plan
     seal: str = ""
 
 
-def made(promise: Promise, plan: Plan, now: dt.datetime, lives_seconds: float) -> PlanFile:
+def made(
+    promise: Promise, plan: Plan, now: dt.datetime, lives_seconds: float, generation: int = 0
+) -> PlanFile:
     """Make the file of a promise, sealed."""
     expires = now + dt.timedelta(seconds=lives_seconds)
     one = PlanFile(
         digest=promise.digest,
         created=_written(now),
         expires=_written(expires),
+        generation=generation,
         promise=promise,
         plan=plan,
     )

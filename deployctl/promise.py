@@ -46,7 +46,6 @@ class Ground(Shown, frozen=True):
 
     name: Subdomain
     uid: str
-    generation: int
     replicas: int
     stable: str
     own: Settings
@@ -111,7 +110,6 @@ def promise(found: Prepared, app: App, one: Plan, given: Given) -> Promise:
         deployment=Ground(
             found.names.deployment,
             deployment["metadata"]["uid"],
-            deployment["metadata"]["generation"],
             one.replicas,
             digest(found.stable),
             Settings.of(deployment),

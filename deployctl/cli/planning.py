@@ -19,7 +19,7 @@ from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.identity import cluster_of
 from deployctl.planfile import PlanFile, made, write
 from deployctl.planning import Around
-from deployctl.planning import plan as planned
+from deployctl.planning import plan as walked
 from deployctl.prepare import Prepared, Wanted, prepare, refuse, selector_of, supported
 from deployctl.promise import AT_RELEASE, Given, promise
 from deployctl.promise import Flags as Shaping
@@ -47,7 +47,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class Planned:
     """A plan, and what it was made of."""
 
     api: Api
@@ -81,11 +81,15 @@ def _plan(flags: Flags, target: str, ask: Asked) -> int:
     return _code(one, detailed=ask.detailed_exitcode)
 
 
-def _planned(flags: Flags, target: str, ask: Asked) -> _Made:
+def _planned(flags: Flags, target: str, ask: Asked) -> Planned:
     api, found = subject(flags, target)
-    found = replace(found, app=promoting(found.app, ask.promote))
-    wanted = Wanted(images(ask.image), AT_RELEASE if ask.restart else "")
     supported(api)
+    return planned(api, replace(found, app=promoting(found.app, ask.promote)), ask)
+
+
+def planned(api: Api, found: Subject, ask: Asked) -> Planned:
+    """Plan for an app that was found; nothing is touched."""
+    wanted = Wanted(images(ask.image), AT_RELEASE if ask.restart else "")
     ready = prepare(api, found.app, found.objects, wanted)
     around = Around(
         context=api.context,
@@ -94,19 +98,20 @@ def _planned(flags: Flags, target: str, ask: Asked) -> _Made:
         problems=tuple(_problems(api, ready, accept_sync=ask.accept_sync)),
         until_promoted=ask.wait == "promoted",
     )
-    return _Made(api, found, ready, planned(ready, found.app, around))
+    return Planned(api, found, ready, walked(ready, found.app, around))
 
 
-def _saved(flags: Flags, whole: _Made, ask: Asked, lives_seconds: float) -> Plan:
+def _saved(flags: Flags, whole: Planned, ask: Asked, lives_seconds: float) -> Plan:
     """Write the plan file; give the plan with where it is and what to run next."""
-    kept = _kept(whole, ask, lives_seconds)
-    write(kept, ask.out)
+    file = kept(whole, ask, lives_seconds)
+    write(file, ask.out)
     command = reaching(flags, "deployctl", "release", "--plan", ask.out)
-    saved = Saved(ask.out, kept.digest, kept.expires, command)
+    saved = Saved(ask.out, file.digest, file.expires, command)
     return msgspec.structs.replace(whole.plan, saved=saved)
 
 
-def _kept(whole: _Made, ask: Asked, lives_seconds: float) -> PlanFile:
+def kept(whole: Planned, ask: Asked, lives_seconds: float) -> PlanFile:
+    """Make the file of a plan."""
     app, releases = whole.found.app, whole.found.kept.releases
     given = Given(
         cluster=cluster_of(whole.api),
@@ -115,10 +120,11 @@ def _kept(whole: _Made, ask: Asked, lives_seconds: float) -> PlanFile:
         flags=Shaping(images(ask.image), ask.restart, ask.promote, ask.wait, ask.accept_sync),  # type: ignore[arg-type]  # one_of has seen it
     )
     one = promise(whole.ready, app, whole.plan, given)
-    return made(one, whole.plan, whole.api.now(), lives_seconds)
+    generation = whole.ready.deployment["metadata"]["generation"]
+    return made(one, whole.plan, whole.api.now(), lives_seconds, generation)
 
 
-def _not_saved(whole: _Made, out: str) -> None:
+def _not_saved(whole: Planned, out: str) -> None:
     """Say why there is no file; a release in flight is an error, for a job that comes next would miss the file."""
     app = whole.plan.app
     if whole.plan.problems:

@@ -16,9 +16,10 @@ from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names
 from deployctl.difference import unlike
 from deployctl.errors import Conflict, UsageError
+from deployctl.foreign import printable
 from deployctl.identity import cluster_of
 from deployctl.memory import recalled
-from deployctl.moved import Now, moved
+from deployctl.moved import Now, done, moved
 from deployctl.observe import replica_set
 from deployctl.planfile import AGAIN, PlanFile, in_time, read
 from deployctl.planning import Around
@@ -26,7 +27,7 @@ from deployctl.planning import plan as walked
 from deployctl.prepare import Found, Prepared, Wanted, names_of, owned
 from deployctl.promise import Promise, short
 from deployctl.record import Kept, Record
-from deployctl.releases import finished_by_itself, forget_copies
+from deployctl.releases import Plan, finished_by_itself, forget_copies
 from deployctl.render import plan as render
 from deployctl.spec import App, from_canonical
 from deployctl.template import bare, digest, restarted
@@ -35,7 +36,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class Case:
     """A plan that holds, what is there, and the whole template that it is to have."""
 
     kept: PlanFile
@@ -43,11 +44,7 @@ class _Case:
     record: Kept
     there: Found
     template: Json
-
-    @property
-    def done(self) -> bool:
-        live = self.there.deployment["spec"]["template"]
-        return self.there.memory is None and digest(live) == digest(self.template)
+    done: bool  # the template is live, and nothing is left to do
 
     @property
     def subject(self) -> Subject:
@@ -66,36 +63,47 @@ def release(flags: Flags, target: str, ask: Asked, *, dry_run: bool = False) -> 
     api = _connect(flags, kept.promise)
     able(api)
     in_time(kept, api.now())
-    case = _case(api, kept, app)
+    held = holds(api, kept, app)
+    return _looked(flags, api, held) if dry_run else _carried_out(flags, api, held, ask)
+
+
+def _looked(flags: Flags, api: Api, case: Case) -> int:
+    """Show a plan that holds, and touch nothing."""
     if case.done:
-        return unchanged(flags, app.name)
-    if dry_run:
-        _ready(api, case)
-        show(flags, plain(kept.plan), render.text(kept.plan), f"deployctl/{app.name}")
-        return 0
-    return _carried_out(flags, api, case, ask)
+        return unchanged(flags, case.app.name)
+    _ready(api, case)
+    one = case.kept.plan
+    show(flags, plain(one), printable(render.text(one)), f"deployctl/{one.app}")
+    return 0
 
 
-def _carried_out(flags: Flags, api: Api, case: _Case, ask: Asked) -> int:
+def _carried_out(flags: Flags, api: Api, case: Case, ask: Asked) -> int:
     """Begin the release, go on with it, or where Kubernetes has retired its old side finish it."""
     forget_copies(api, case.there)
+    if case.done:
+        return unchanged(flags, case.app.name)
     if finished_by_itself(case.there):
         tidy(flags, api, case.subject)
         return unchanged(flags, case.app.name)
-    ready, shaped = _ready(api, case), case.kept.promise.flags
-    plan = planned(
+    plan = run_of(api, case, ask.reason)
+    _tell(flags, case)
+    return go(flags, api, plan, case.app, replace(ask, wait=case.kept.promise.flags.wait))
+
+
+def run_of(api: Api, case: Case, why: str) -> Plan:
+    """Plan the run that carries out a plan that holds; raise where it would be another one."""
+    promise = case.kept.promise
+    return planned(
         api,
         case.subject,
-        ready,
-        accept_sync=shaped.accept_sync,
-        why=ask.reason,
-        content=case.kept.promise.content,
+        _ready(api, case),
+        accept_sync=promise.flags.accept_sync,
+        why=why,
+        content=promise.content,
     )
-    _tell(flags, case)
-    return go(flags, api, plan, case.app, replace(ask, wait=shaped.wait))
 
 
-def _tell(flags: Flags, case: _Case) -> None:
+def _tell(flags: Flags, case: Case) -> None:
     """Say that the plan holds, and what is not as it was and yet no matter."""
     promise, kept = case.kept.promise, case.kept
     if not flags.quiet:
@@ -136,7 +144,7 @@ def _connect(flags: Flags, promise: Promise) -> Api:
     return connect(flags, promise.namespace)
 
 
-def _case(api: Api, kept: PlanFile, app: App) -> _Case:
+def holds(api: Api, kept: PlanFile, app: App) -> Case:
     """Look at what was planned on; raise Conflict for everything that has moved."""
     names = names_of(app, api.namespace)
     record = Record(api, names.namespace, names.app).read()
@@ -144,7 +152,7 @@ def _case(api: Api, kept: PlanFile, app: App) -> _Case:
     template = _template(kept, now) if now.deployment else {}
     differences = moved(kept.promise, now, digest(template))
     if differences or now.deployment is None:
-        told = "".join(f"\n  {one}" for one in differences)
+        told = "".join(f"\n  {printable(one)}" for one in differences)
         raise Conflict(
             f"the plan {short(kept.digest)} of {names.app}, made at {kept.created}, holds no longer;"
             f" nothing was touched{told}",
@@ -152,7 +160,7 @@ def _case(api: Api, kept: PlanFile, app: App) -> _Case:
         )
     services = tuple(one for one in now.services.values() if one)
     there = Found(names, now.deployment, services, now.replica_sets, now.memory)
-    return _Case(kept, app, record, there, template)
+    return Case(kept, app, record, there, template, done(now, digest(template)))
 
 
 def _now(api: Api, names: Names, record: Kept) -> Now:
@@ -183,7 +191,7 @@ def _template(kept: PlanFile, now: Now) -> Json:
     return restarted(whole, kept.created) if promise.flags.restart else whole
 
 
-def _ready(api: Api, case: _Case) -> Prepared:
+def _ready(api: Api, case: Case) -> Prepared:
     """Complete the template anew, and walk anew; raise where either is not what was planned."""
     promise = case.kept.promise
     wanted = Wanted(accept_sync=promise.flags.accept_sync)
@@ -198,7 +206,7 @@ def _ready(api: Api, case: _Case) -> Prepared:
     return ready
 
 
-def _walked_alike(case: _Case, ready: Prepared) -> None:
+def _walked_alike(case: Case, ready: Prepared) -> None:
     """Raise where this version of deployctl, or of a plugin, would take other steps; of another size are others."""
     promise, kept = case.kept.promise, case.kept
     around = Around(until_promoted=promise.flags.wait == "promoted")
@@ -208,7 +216,7 @@ def _walked_alike(case: _Case, ready: Prepared) -> None:
     for at, (does, was) in enumerate(zip_longest((step.does for step in one.steps), promise.steps), 1):
         if does != was:
             raise UsageError(
-                f"deployctl {__version__} would take other steps than those planned by {kept.written_by}:"
+                f"deployctl {__version__} would take other steps than those planned by {printable(kept.written_by)}:"
                 f" step {at} is {does!r}, and was {was!r}",
                 advice=f"release with the version that planned, or {AGAIN}",
             )
