@@ -479,8 +479,6 @@ def _unlike(stated: Any, there: Any, where: str = "") -> Iterator[str]:
         for index, (one, other) in enumerate(zip(stated, there, strict=True)):
             yield from _unlike(one, other, f"{where}[{index}]")
     elif stated != there and ANNOTATION not in where:
-        if secret(where):
-            yield f"{where} differs"
-        else:
-            now, then = (json.dumps(masked(one, where)) for one in (there, stated))
-            yield f"{where} is {now}, the manifest says {then}"
+        now, then = (json.dumps(masked(one, where)) for one in (there, stated))
+        told = secret(f"{where} {now} {then}")  # a ConfigMap may hold a whole file, password and all
+        yield f"{where} differs" if told else f"{where} is {now}, the manifest says {then}"

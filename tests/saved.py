@@ -27,16 +27,17 @@ def saved(scene: Scene, *image: str, of: App | None = None, **flags: Any) -> Pla
     """Make the file of what `deployctl plan` finds, of the image 2 unless other flags are given."""
     given = {"image": list(image), "restart": False, "promote": "", "wait": "finished", **flags}
     ask = Asked(**given)
-    return kept(planned(scene.api, _subject(scene, of, ask), ask), ask, 3600.0)
+    return kept(planned(scene.api, subject(scene, of, ask.promote), ask), ask, 3600.0)
 
 
 def image_saved(scene: Scene, **flags: Any) -> PlanFile:
     return saved(scene, IMAGE, **flags)
 
 
-def _subject(scene: Scene, of: App | None, ask: Asked) -> Subject:
+def subject(scene: Scene, of: App | None = None, promote: str = "") -> Subject:
+    """Give the app as its spec file and its record have it."""
     record = Record(scene.api, "igaming", scene.name).read()
-    app = promoting(of or loaded(scene.name).apps[0], ask.promote)
+    app = promoting(of or loaded(scene.name).apps[0], promote)
     return Subject(app, scene._manifests(), record)
 
 

@@ -312,8 +312,9 @@ def test_i14_the_same_world_is_walked_the_same_way(strategy):
     assert walk(strategy, World.at_rest(6)) == walk(strategy, World.at_rest(6))
 
 
-def test_i14_a_plan_reads_no_clock_and_throws_no_dice():
-    planning = ROOT / "deployctl" / "planning.py"
+@pytest.mark.parametrize("name", ["planning", "promise", "moved"])
+def test_i14_a_plan_reads_no_clock_and_throws_no_dice(name):
+    planning = ROOT / "deployctl" / f"{name}.py"
     imported = {
         alias.name.split(".")[0]
         for node in ast.walk(ast.parse(planning.read_text()))

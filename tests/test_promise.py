@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
+from deployctl.cli.planning import Asked, kept, planned
 from deployctl.errors import UsageError
 from deployctl.planfile import PlanFile
 from deployctl.spec import from_canonical
 from deployctl.template import digest, images
 from strategies.model import Outcome
 from tests.sandbox.rehearsing import Scene, loaded
-from tests.saved import IMAGE, delete, edit, held, image_saved, released, saved, set_env
+from tests.saved import IMAGE, delete, edit, held, image_saved, released, saved, set_env, subject
 
 
 @pytest.fixture
@@ -153,3 +156,17 @@ def test_a_secret_that_was_changed_since_is_a_template_that_has_moved(scene: Sce
     with pytest.raises(Exception, match="env DB_PASSWORD of app: another value") as raised:
         held(scene, file)
     assert "hunter" not in str(raised.value)
+
+
+def test_a_config_map_that_holds_a_password_is_only_said_to_differ(scene: Scene) -> None:
+    """It is in the manifests, is no business of a release, and would be listed with what it holds."""
+    live = {"kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"app.ini": "password=hunter2"}}
+    scene.api.create(live)
+    found = subject(scene)
+    stated = {**live, "data": {"app.ini": "password=hunter3", "mode": "new"}}
+    ask = Asked([IMAGE], restart=False, promote="", wait="finished")
+    file = kept(planned(scene.api, replace(found, objects=(*found.objects, stated)), ask), ask, 60.0)
+    assert file.plan.not_released == (
+        "ConfigMap settings: data.app.ini differs",
+        'ConfigMap settings: data.mode is null, the manifest says "new"',
+    )
