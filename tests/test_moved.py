@@ -253,6 +253,20 @@ def test_a_release_of_the_plan_that_died_is_gone_on_with(scene: Scene, kind: Any
     assert (scene.serving(), scene.settings(), scene.leftovers()) == (NEW, scene.before, [])
 
 
+def test_what_kubernetes_has_finished_by_itself_is_planned_on_as_at_rest_and_finished_first(
+    scene: Scene,
+) -> None:
+    """Every release of the pipeline ends armed: the plan of the next one need not wait for anybody."""
+    first = image_saved(scene, wait="promoted")
+    assert released(scene, first, until_promoted=True, keep_seconds=60).armed
+    scene.world.pass_time(600)
+    assert scene.leftovers() != []
+    second = saved(scene, "localhost/igaming:3")
+    assert second.promise.deployment.own == first.promise.deployment.own
+    assert held(scene, second).unfinished
+    assert (held(scene, first).done, held(scene, first).unfinished) == (True, True)
+
+
 # -- a promise of other steps or another template -----------------------------------------------------------
 
 

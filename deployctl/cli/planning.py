@@ -20,11 +20,11 @@ from deployctl.identity import cluster_of
 from deployctl.planfile import PlanFile, made, write
 from deployctl.planning import Around
 from deployctl.planning import plan as walked
-from deployctl.prepare import Prepared, Wanted, prepare, refuse, selector_of, supported
+from deployctl.prepare import Prepared, Wanted, find, names_of, prepare, refuse, selector_of, supported
 from deployctl.promise import AT_RELEASE, Given, promise
 from deployctl.promise import Flags as Shaping
 from deployctl.published import Plan, Saved
-from deployctl.releases import finished_by_itself
+from deployctl.releases import as_finished, finished_by_itself
 from deployctl.render import plan as render
 from deployctl.render.terminal import colors
 from deployctl.spec import digest
@@ -90,7 +90,10 @@ def _planned(flags: Flags, target: str, ask: Asked) -> Planned:
 def planned(api: Api, found: Subject, ask: Asked) -> Planned:
     """Plan for an app that was found; nothing is touched."""
     wanted = Wanted(images(ask.image), AT_RELEASE if ask.restart else "")
-    ready = prepare(api, found.app, found.objects, wanted)
+    there = find(api, names_of(found.app, api.namespace))
+    if finished_by_itself(there):  # a release finishes that first
+        there = as_finished(there)
+    ready = prepare(api, found.app, found.objects, wanted, there)
     around = Around(
         context=api.context,
         pods=tuple(_pods(api, ready)),
@@ -130,11 +133,10 @@ def _not_saved(whole: Planned, out: str) -> None:
     if whole.plan.problems:
         print(f"{out} was not written: a release would be refused", file=sys.stderr)
         return
-    over = f"`deployctl finish {app}` ends it"
-    on = f"`deployctl resume {app}` goes on with it, `deployctl abort {app}` turns it round; then plan again"
     raise Conflict(
         f"{out} was not written: a release of {app} is in flight, and how it ends is not known",
-        advice=over if finished_by_itself(whole.ready) else on,
+        advice=f"`deployctl resume {app}` or `deployctl finish {app}` ends it, `deployctl abort {app}` turns it"
+        " round; then plan again",
     )
 
 

@@ -27,7 +27,7 @@ from deployctl.planning import plan as walked
 from deployctl.prepare import Found, Prepared, Wanted, names_of, owned
 from deployctl.promise import Promise, short
 from deployctl.record import Kept, Record
-from deployctl.releases import Plan, finished_by_itself, forget_copies
+from deployctl.releases import Plan, as_finished, finished_by_itself, forget_copies
 from deployctl.render import plan as render
 from deployctl.spec import App, from_canonical
 from deployctl.template import bare, digest, restarted
@@ -45,6 +45,7 @@ class Case:
     there: Found
     template: Json
     done: bool  # the template is live, and nothing is left to do
+    unfinished: bool  # a release before it has ended by itself: `there` is as once it is finished
 
     @property
     def subject(self) -> Subject:
@@ -78,12 +79,12 @@ def _looked(flags: Flags, api: Api, case: Case) -> int:
 
 
 def _carried_out(flags: Flags, api: Api, case: Case, ask: Asked) -> int:
-    """Begin the release, go on with it, or where Kubernetes has retired its old side finish it."""
+    """Finish a release that has ended by itself, and begin the plan's own, or go on with it."""
+    if case.unfinished:
+        tidy(flags, api, case.subject)
+        case = holds(api, case.kept, case.app)
     forget_copies(api, case.there)
     if case.done:
-        return unchanged(flags, case.app.name)
-    if finished_by_itself(case.there):
-        tidy(flags, api, case.subject)
         return unchanged(flags, case.app.name)
     plan = run_of(api, case, ask.reason)
     _tell(flags, case)
@@ -149,6 +150,9 @@ def holds(api: Api, kept: PlanFile, app: App) -> Case:
     names = names_of(app, api.namespace)
     record = Record(api, names.namespace, names.app).read()
     now = _now(api, names, record)
+    unfinished = bool(now.deployment) and finished_by_itself(_found(names, now))
+    if unfinished:
+        now = _rested(now, as_finished(_found(names, now)))
     template = _template(kept, now) if now.deployment else {}
     differences = moved(kept.promise, now, digest(template))
     if differences or now.deployment is None:
@@ -158,9 +162,19 @@ def holds(api: Api, kept: PlanFile, app: App) -> Case:
             f" nothing was touched{told}",
             advice=f"if that is as it should be, {AGAIN}",
         )
+    return Case(
+        kept, app, record, _found(names, now), template, done(now, digest(template)), unfinished=unfinished
+    )
+
+
+def _found(names: Names, now: Now) -> Found:
     services = tuple(one for one in now.services.values() if one)
-    there = Found(names, now.deployment, services, now.replica_sets, now.memory)
-    return Case(kept, app, record, there, template, done(now, digest(template)))
+    return Found(names, now.deployment or {}, services, now.replica_sets, now.memory)
+
+
+def _rested(now: Now, there: Found) -> Now:
+    services = {**now.services, **{one["metadata"]["name"]: one for one in there.services}}
+    return replace(now, deployment=there.deployment, services=services, memory=None)
 
 
 def _now(api: Api, names: Names, record: Kept) -> Now:
