@@ -20,7 +20,7 @@ from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
-from deployctl.memory import HELD_SECONDS, Memory, Settings, annotation, load
+from deployctl.memory import HASH, HELD_SECONDS, LABEL, Memory, Settings, annotation, load
 from deployctl.observe import replica_set
 from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, now
@@ -123,6 +123,22 @@ def finished_by_itself(there: Found) -> bool:
     owner = replica_set(there.replica_sets, memory.stable)
     left = owner["spec"].get("replicas", 0) if owner else 0
     return memory.wrote.paused and memory.wrote.min_ready_seconds < HELD_SECONDS and not left
+
+
+def as_finished(there: Found) -> Found:
+    """Give an app whose release has ended by itself as it is once that is finished: nothing of ours, at rest."""
+    if there.memory is None:
+        return there
+    own = msgspec.to_builtins(there.memory.own)
+    rest = {**there.deployment, "spec": {**there.deployment["spec"], **own}}
+    return replace(there, deployment=rest, services=tuple(map(_wide, there.services)), memory=None)
+
+
+def _wide(service: Json) -> Json:
+    """Give a Service as it selects once nothing of ours narrows it."""
+    selector = service["spec"].get("selector") or {}
+    kept = {key: value for key, value in selector.items() if key not in {HASH, LABEL}}
+    return {**service, "spec": {**service["spec"], "selector": kept}}
 
 
 def forget_copies(api: Api, there: Found) -> None:
