@@ -82,7 +82,7 @@ class Follow:
         app = self.at.app
         if app is None or app.spec.strategy.kind != memory.strategy:
             return Wait("other", "the process that runs it")
-        step: Step = app.spec.strategy.options.decide(seen)
+        step = app.spec.walk.decide(seen)
         if not isinstance(step, Ask):
             return step
         stage = step.question.stage.value

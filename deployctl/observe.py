@@ -13,6 +13,7 @@ from deployctl.memory import (
     DETACHED_COST,
     HELD_SECONDS,
     LABEL,
+    NO_DEADLINE,
     Memory,
     Settings,
     annotation,
@@ -34,7 +35,19 @@ from deployctl.workload import (
     stateful,
     template_in,
 )
-from strategies.model import Observed, Phase, Pod, Question, Service, Side, Stage, Template, Verdict, Wish
+from strategies.model import (
+    Drain,
+    Observed,
+    Phase,
+    Pod,
+    Question,
+    Service,
+    Side,
+    Stage,
+    Template,
+    Verdict,
+    Wish,
+)
 from strategies.quantities import Amount
 from strategies.steps import SPREAD_SECONDS
 
@@ -73,13 +86,25 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """How many rounds are open on a pod, by its own word; None where it has not said, and why."""
+
+    count: int | None = None
+    oldest_seconds: float = 0.0
+    mute: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Witness:
     """What this process has seen happen and no object shows."""
 
     verdicts: Mapping[Question, Verdict] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)
     labels_age_seconds: float = math.inf
+    gone_age_seconds: float = math.inf
     wish: Wish | None = None
+    drain: Drain | None = None
+    rounds: Mapping[str, Open] = field(default_factory=dict)  # by the pod's UID
     fast: bool = False
     reheld: bool = False  # somebody wrote over the hold and we put it back
     gated: frozenset[Stage] = frozenset()
@@ -88,7 +113,8 @@ class Witness:
 def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Observed:
     """State the facts of one look; `stable` and `preview` are digests of pod templates."""
     memory, spec = look.memory, look.deployment["spec"]
-    sides = side(look, stable), side(look, preview)
+    rounds = None if witness.drain is None else witness.rounds
+    sides = side(look, stable, rounds), side(look, preview, rounds)
     template, settings = _template(spec["template"], stable, preview), Settings.of(look.deployment)
     whole = Observed(
         replicas=spec.get("replicas", 1),
@@ -101,6 +127,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         paused=settings.paused,
         partitioned=_partitioned(look.deployment, memory, *sides),
         returned=_returned(look.deployment, memory, stable),
+        recalled=_returned(look.deployment, memory, stable, held=True),
         tampered=_tampered(look.deployment, memory),
         retiring=template is Template.PREVIEW and settings.min_ready_seconds < HELD_SECONDS,
         shrunk=witness.reheld and _shrunk(look.deployment, memory, sides[0]),
@@ -108,9 +135,12 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         ordered=ordered(look.deployment),
         strays=_strays(look, *sides),
         wish=witness.wish,
+        drain=witness.drain,
         fast=witness.fast,
         gated=witness.gated,
         labels_age_seconds=witness.labels_age_seconds,
+        gone_age_seconds=witness.gone_age_seconds,
+        dying=_dying(look),
         deadline_seconds=_deadline(memory),
         verdicts=witness.verdicts,
         waited=witness.waited,
@@ -122,7 +152,7 @@ def _strays(look: Snapshot, stable: Side, preview: Side) -> tuple[Pod, ...]:
     """State the live pods that are the workload's own and of neither side: only a StatefulSet's are."""
     known, behind = {pod.name for pod in (*stable.pods, *preview.pods)}, _behind(look.slices)
     mine = (one for one in look.pods if owned_by(one, look.deployment) and live(one))
-    return tuple(_pod(one, behind) for one in mine if one["metadata"]["name"] not in known)
+    return tuple(_pod(one, behind, None) for one in mine if one["metadata"]["name"] not in known)
 
 
 def settled(deployment: Json) -> bool:
@@ -166,12 +196,18 @@ def _partitioned(deployment: Json, memory: Memory | None, stable: Side, preview:
     return settled(deployment) and there and sizes
 
 
-def _returned(deployment: Json, memory: Memory | None, stable: str) -> bool:
+def _returned(deployment: Json, memory: Memory | None, stable: str, *, held: bool = False) -> bool:
     if memory is None or memory.phase != Phase.RETURNING.value:
         return False
-    now = Settings.of(deployment)
-    want = Settings(memory.own.min_ready_seconds, memory.own.progress_deadline_seconds, RETURNING_STRATEGY)
-    return now == want and digest(deployment["spec"]["template"]) == stable
+    there = Settings.of(deployment) == way_back(memory.own, held=held)
+    return there and digest(deployment["spec"]["template"]) == stable
+
+
+def way_back(own: Settings, *, held: bool) -> Settings:
+    """Give the settings under which stable comes back: beside a preview that goes as it comes or, held, that stays."""
+    if held:
+        return Settings(HELD_SECONDS, NO_DEADLINE, RETURNING_STRATEGY)
+    return Settings(own.min_ready_seconds, own.progress_deadline_seconds, RETURNING_STRATEGY)
 
 
 def _tampered(deployment: Json, memory: Memory | None) -> bool:
@@ -206,8 +242,8 @@ def revision(replica_set: Json) -> int:
     return int(replica_set.get("revision", kept))
 
 
-def side(look: Snapshot, template: str) -> Side:
-    """State one revision: its ReplicaSet, its live pods, its trouble."""
+def side(look: Snapshot, template: str, rounds: Mapping[str, Open] | None = None) -> Side:
+    """State one revision: its ReplicaSet, its live pods with the rounds on them, its trouble."""
     owner = replica_set(look.replica_sets, template)
     if owner is None:
         return Side("", trouble="")
@@ -216,7 +252,7 @@ def side(look: Snapshot, template: str) -> Side:
     return Side(
         revision=hash_of(owner),
         desired=owner.get("spec", {}).get("replicas", 0),
-        pods=tuple(_pod(one, behind) for one in sorted(pods, key=_age)),
+        pods=tuple(_pod(one, behind, rounds) for one in sorted(pods, key=_age)),
         trouble=_refused(owner) or next((why for one in pods if (why := stuck(one))), ""),
         lingers=lingers(template_in(owner), SPREAD_SECONDS),
     )
@@ -228,6 +264,12 @@ def pods_of(owner: Json, look: Snapshot) -> list[Json]:
         return [one for one in look.pods if owned_by(one, owner)]
     mine = (one for one in look.pods if owned_by(one, look.deployment))
     return [one for one in mine if hash_in(one["metadata"].get("labels") or {}) == hash_of(owner)]
+
+
+def _dying(look: Snapshot) -> int:
+    """Count the pods that go and that the endpoints still name: the slices follow a second or more behind at times."""
+    named = _behind(look.slices)
+    return sum(named[one["metadata"]["name"]] > 0 for one in look.pods if not live(one))
 
 
 def _age(pod: Json) -> tuple[str, str]:
@@ -249,9 +291,10 @@ def _behind(slices: Iterable[Json]) -> Counter[str]:
     return Counter(name for _, name in pairs)
 
 
-def _pod(pod: Json, behind: Counter[str]) -> Pod:
+def _pod(pod: Json, behind: Counter[str], rounds: Mapping[str, Open] | None) -> Pod:
     meta = pod["metadata"]
     ranked_ = REVISION_HASH in (meta.get("labels") or {})
+    told = Open(0) if rounds is None else rounds.get(meta["uid"], Open())
     return Pod(
         name=meta["name"],
         ready=ready(pod),
@@ -260,6 +303,9 @@ def _pod(pod: Json, behind: Counter[str]) -> Pod:
         endpoints=behind[meta["name"]],
         ordinal=ordinal(meta["name"]) if ranked_ else 0,
         uid=meta["uid"] if ranked_ else "",
+        rounds=told.count,
+        oldest_seconds=told.oldest_seconds,
+        mute=told.mute,
     )
 
 

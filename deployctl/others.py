@@ -82,7 +82,7 @@ class Others:
         for place, old, new in unlike(_fields(before), _fields(now), "spec"):
             where = place.replace("spec.strategy", "spec.updateStrategy", stateful(now))
             name = where.split(".")[1]
-            yield f"{who(now, name)} wrote {where}: {_said(old)} -> {_said(new)}; {_meaning(name)}"
+            yield f"{who(now, name)} wrote {where}: {shown(old)} -> {shown(new)}; {_meaning(name)}"
 
     def _of_template(self, before: Json, now: Json, memory: Memory) -> Iterator[str]:
         old, new = before["spec"]["template"], now["spec"]["template"]
@@ -109,7 +109,7 @@ class Others:
         for where, old, new in unlike(before["spec"], now["spec"], "spec"):
             ours = any(where == f"spec.selector.{key}" for key in (HASH, LABEL))
             meaning = "it is put back" if ours else "it is left so"
-            yield f"{who(now)} wrote {where} of Service {name}: {_said(old)} -> {_said(new)}; {meaning}"
+            yield f"{who(now)} wrote {where} of Service {name}: {shown(old)} -> {shown(new)}; {meaning}"
 
     def _of_unlisted(self, look: Snapshot, everywhere: Iterable[Json]) -> Iterator[str]:
         labels = look.deployment["spec"]["template"]["metadata"]["labels"]
@@ -235,10 +235,10 @@ def _worded(where: str, old: Any, new: Any) -> str:
     if image:
         return f"image of {image[1]}: {old} -> {new}"
     if not env:
-        return f"{where}: {_said(masked(old, where))} -> {_said(masked(new, where))}"
+        return f"{where}: {shown(masked(old, where))} -> {shown(masked(new, where))}"
     if secret(env[2]):
         return f"env {env[2]} of {env[1]}: another value"
-    was, now = (_said(masked(_value(one))) for one in (old, new))
+    was, now = (shown(masked(_value(one))) for one in (old, new))
     return f"env {env[2]} of {env[1]}: {was} -> {now}"
 
 
@@ -246,7 +246,7 @@ def _value(one: Any) -> Any:
     return one.get("value", one) if isinstance(one, dict) else one
 
 
-def _said(one: Any) -> str:
+def shown(one: Any) -> str:
     if one is None:
         return "nothing"
     return one if isinstance(one, str) else json.dumps(one, separators=(",", ":"))

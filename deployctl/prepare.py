@@ -13,6 +13,7 @@ from deployctl.cluster.api import JSON_PATCH, Api, ApiError, Denied, NotFound, R
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names
 from deployctl.errors import Conflict, DeployctlError, Forbidden, Refused, UsageError
+from deployctl.identity import uid_of
 from deployctl.memory import (
     ANNOTATION,
     HELD_SECONDS,
@@ -32,6 +33,7 @@ from deployctl.workload import (
     DEPLOYMENT,
     HASH,
     RESOURCES,
+    REVISIONS,
     STATEFUL_SET,
     governs,
     kind_of,
@@ -96,7 +98,7 @@ def find(api: Api, names: Names) -> Found:
     """Find an app's objects; raise UsageError for what is missing."""
     deployment = found(api, names, names.resource, names.deployment)
     services = tuple(found(api, names, "services", name) for name in names.services)
-    sets = tuple(_owned(api, names, deployment))
+    sets = tuple(owned(api, deployment))
     return Found(names, deployment, services, sets, recalled(deployment, (*services, *sets)))
 
 
@@ -179,9 +181,8 @@ def _right_cluster(api: Api, app: App) -> None:
 
 
 def _uid(api: Api) -> str:
-    """Name the cluster by the UID of its namespace kube-system, which no two clusters share."""
     try:
-        return str(api.get("/api/v1/namespaces/kube-system")["metadata"]["uid"])
+        return uid_of(api)
     except Denied as error:
         raise Forbidden(
             f"metadata.cluster cannot be checked: not allowed to get namespaces kube-system: {error}",
@@ -218,8 +219,9 @@ def _expression(one: Json) -> str:
     return written[str(one["operator"])]
 
 
-def _owned(api: Api, names: Names, deployment: Json) -> Iterator[Json]:
-    where = path(names.namespace, names.revisions)
+def owned(api: Api, deployment: Json) -> Iterator[Json]:
+    """List the revisions of a workload: its ReplicaSets or ControllerRevisions."""
+    where = path(deployment["metadata"]["namespace"], REVISIONS[kind_of(deployment)])
     answer = api.get(where, labelSelector=selector_of(deployment))
     return (one for one in answer["items"] if owned_by(one, deployment))
 
@@ -514,8 +516,6 @@ def _unlike(stated: Any, there: Any, where: str = "") -> Iterator[str]:
         for index, (one, other) in enumerate(zip(stated, there, strict=True)):
             yield from _unlike(one, other, f"{where}[{index}]")
     elif stated != there and ANNOTATION not in where:
-        if secret(where):
-            yield f"{where} differs"
-        else:
-            now, then = (json.dumps(masked(one, where)) for one in (there, stated))
-            yield f"{where} is {now}, the manifest says {then}"
+        now, then = (json.dumps(masked(one, where)) for one in (there, stated))
+        told = secret(f"{where} {now} {then}")  # a ConfigMap may hold a whole file, password and all
+        yield f"{where} differs" if told else f"{where} is {now}, the manifest says {then}"

@@ -172,8 +172,17 @@ class InFlight(Shown, frozen=True):
     same_template: bool
 
 
+class Saved(Shown, frozen=True):
+    """Where a plan was written, and how to carry it out."""
+
+    file: str
+    digest: str
+    expires: str
+    next: str
+
+
 class Plan(Shown, frozen=True):
-    """Everything that `plan` says."""
+    """Everything that `plan` says; `saved` only with --out."""
 
     app: str
     namespace: str
@@ -192,6 +201,7 @@ class Plan(Shown, frozen=True):
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     in_flight: InFlight | None = None
+    saved: Saved | None = None
     workload: str = "Deployment"
     api_version: str = "deployctl.dev/v1alpha1"
     kind: str = "Plan"

@@ -21,14 +21,14 @@ from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
-from deployctl.memory import HELD_SECONDS, Memory, Settings, annotation, load
+from deployctl.memory import HELD_SECONDS, LABEL, Memory, Settings, annotation, load
 from deployctl.observe import replica_set
 from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, now
 from deployctl.rollout import TICK_SECONDS, Orders, Result, Rollout, Story, raised
-from deployctl.spec import App, Gates, canonical
+from deployctl.spec import App, Drain, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
-from deployctl.workload import resource_of, stateful
+from deployctl.workload import HASH, resource_of, stateful
 from strategies.blue_green import BlueGreen
 from strategies.model import Observed, Outcome, Phase, Strategy
 from strategies.ordinal import Ordinal
@@ -67,6 +67,7 @@ class Plan:
     preview: Json
     spec: Json | None = None
     digest: str = ""
+    drain: Drain = field(default_factory=Drain)
     taken_over: bool = False
     toward: Outcome = Outcome.PROMOTED
 
@@ -94,7 +95,7 @@ def fresh(ready: Prepared, app: App, *, content: str, why: str) -> Plan:
         ready.stable,
         ready.preview,
     )
-    return replace(plan, spec=canonical(app), digest=content)
+    return replace(plan, spec=canonical(app), digest=content, drain=app.spec.drain)
 
 
 def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
@@ -112,7 +113,9 @@ def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
     gates = app.spec.gates if app else Gates()
     plan = Plan(there.names, there.deployment, _strategy(there, memory, app), gates, memory, stable, preview)
     gone = memory.phase == Phase.RETURNING.value
-    return replace(plan, taken_over=True, toward=Outcome.ABORTED if gone and plan.rollback else plan.toward)
+    drain = app.spec.drain if app else plan.drain
+    toward = Outcome.ABORTED if gone and plan.rollback else plan.toward
+    return replace(plan, taken_over=True, toward=toward, drain=drain)
 
 
 def finished_by_itself(there: Found) -> bool:
@@ -123,6 +126,22 @@ def finished_by_itself(there: Found) -> bool:
     owner = replica_set(there.replica_sets, memory.stable)
     left = owner["spec"].get("replicas", 0) if owner and not stateful(there.deployment) else 0
     return memory.wrote.paused and memory.wrote.min_ready_seconds < HELD_SECONDS and not left
+
+
+def as_finished(there: Found) -> Found:
+    """Give an app whose release has ended by itself as it is once that is finished: nothing of ours, at rest."""
+    if there.memory is None:
+        return there
+    own = msgspec.to_builtins(there.memory.own)
+    rest = {**there.deployment, "spec": {**there.deployment["spec"], **own}}
+    return replace(there, deployment=rest, services=tuple(map(_wide, there.services)), memory=None)
+
+
+def _wide(service: Json) -> Json:
+    """Give a Service as it selects once nothing of ours narrows it."""
+    selector = service["spec"].get("selector") or {}
+    kept = {key: value for key, value in selector.items() if key not in {HASH, LABEL}}
+    return {**service, "spec": {**service["spec"], "selector": kept}}
 
 
 def forget_copies(api: Api, there: Found) -> None:
@@ -301,6 +320,7 @@ class Run:
             lock=lock,
             story=self.story,
             orders=self.orders,
+            drain=self.plan.drain,
             known=memory if self.plan.taken_over else None,
             clock=self.means.clock,
             stages=self.means.stages,

@@ -6,7 +6,7 @@ import inspect as python
 import re
 from typing import Any
 
-from msgspec import NODEFAULT, inspect
+from msgspec import NODEFAULT, inspect, json
 
 from deployctl import plugins
 from deployctl.reading import written
@@ -27,6 +27,19 @@ def schema(cls: type = App) -> Json:
     defs: Json = {}
     root = _named(shape(cls), defs)
     return {"$schema": DRAFT, "title": "deployctl.yaml", **root, "$defs": defs}
+
+
+def of_plan_file() -> Json:
+    """Give the schema of the file that `plan --out` writes; in it is that of `plan -o json`."""
+    from deployctl.planfile import API_VERSION, KIND, PlanFile
+
+    whole = json.schema(PlanFile)
+    file: Json = whole["$defs"]["PlanFile"]
+    file["properties"] |= {"apiVersion": {"const": API_VERSION}, "kind": {"const": KIND}}
+    file["required"] = list(file["properties"])
+    for one in whole["$defs"].values():
+        one["description"] = python.cleandoc(one.get("description", ""))
+    return {"$schema": DRAFT, "title": "a plan file", **whole}
 
 
 def _named(kind: Shape, defs: Json) -> Json:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 HIDDEN = "(hidden)"
@@ -43,3 +44,23 @@ def _name(item: Any) -> str:
 def _telling(text: str, path: str) -> bool:
     named = NAMED.search(path)
     return bool(LOGIN.search(text) or (named and secret(named[1])))
+
+
+def restored(shown: Any, live: Any) -> Any:
+    """Put back what `masked` hid, from where `live` has it at the same place; what is not there is None.
+
+    Items of a list go by their names, else by their positions.
+    """
+    if isinstance(shown, dict):
+        known = live if isinstance(live, dict) else {}
+        return {key: restored(one, known.get(key)) for key, one in shown.items()}
+    if isinstance(shown, list):
+        pairs = _pairs(shown, live if isinstance(live, list) else [])
+        return [restored(one, other) for one, other in pairs]
+    return live if shown == HIDDEN else shown
+
+
+def _pairs(shown: list[Any], live: list[Any]) -> Iterator[tuple[Any, Any]]:
+    names = {name: one for one in live if (name := _name(one))}
+    for at, one in enumerate(shown):
+        yield one, names.get(_name(one)) if _name(one) else (live[at] if at < len(live) else None)

@@ -31,7 +31,7 @@ from strategies.model import (
     Wait,
 )
 from strategies.rolling import Rolling
-from strategies.steps import clean, drained, labels_seen, valve
+from strategies.steps import clean, drained, labels_seen, valve, valve_off
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Ordinal(Rolling):
             next((Admit(pod.name) for pod in staying if pod.detached), None)
             or _carried(seen, len(going), staying)
             or next((Detach(pod.name) for pod in going if not pod.detached), None)
-            or drained(seen, seen.stable, going)
+            or drained(seen, going, seen.stable, _identities(going))
         )
 
     def _next(self, seen: Observed) -> Step:
@@ -156,14 +156,14 @@ def _discard_dark(seen: Observed) -> Step | None:
 def _discard_detached(seen: Observed) -> Step | None:
     """Delete those that have left the endpoints, once every node has heard of it."""
     out = tuple(pod for pod in _highest_first(seen.preview.pods) if not pod.labelled)
-    return drained(seen, seen.preview, out) or (Discard(out[0].name) if out else None)
+    return drained(seen, out, seen.preview, _identities(out)) or (Discard(out[0].name) if out else None)
 
 
 def _whole(seen: Observed) -> Step | None:
     """Wait until stable serves, as far as it was taken back; past the deadline that is degraded."""
     every, left = len(seen.services), len(seen.preview.pods)
     serving = sum(pod.endpoints == every for pod in seen.stable.ready)
-    if serving >= seen.replicas and not left:
+    if serving >= seen.replicas and not left and not seen.dying:
         return _hands_off(seen)
     key = f"stable beside {left}"
     if seen.waited.get(key, 0.0) >= seen.deadline_seconds:
@@ -172,5 +172,10 @@ def _whole(seen: Observed) -> Step | None:
     return Wait(key, reason, seen.deadline_seconds, unbroken=True)
 
 
+def _identities(pods: tuple[Pod, ...]) -> str:
+    """Name these very pods, not those that come back under their names."""
+    return ", ".join(pod.identity for pod in pods)
+
+
 def _hands_off(seen: Observed) -> Step | None:
-    return valve(seen, on=False) or clean(seen)
+    return valve_off(seen) or clean(seen)

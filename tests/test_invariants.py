@@ -83,6 +83,7 @@ PROVEN_ELSEWHERE = {
     "I9 no secret is told": [
         "tests/gates/test_http.py::test_what_may_be_secret_in_an_address_is_not_told",
         "tests/cluster/test_secrets.py::test_no_output_and_no_record_holds_a_credential",
+        "tests/test_promise.py::test_a_secret_that_is_live_stays_in_the_cluster_and_comes_back_from_there",
     ],
     "I10 clocks cannot shorten a hold": [
         "tests/test_lock.py::test_a_holder_that_renews_is_alive_whatever_the_clocks_say",
@@ -96,6 +97,7 @@ PROVEN_ELSEWHERE = {
     ],
     "I14 the plan is a function of its inputs": [
         "tests/cluster/test_look.py::test_plan_is_a_function_of_its_inputs_and_touches_nothing",
+        "tests/test_promise.py::test_the_same_inputs_have_the_same_digest_at_another_time",
     ],
 }
 
@@ -310,8 +312,9 @@ def test_i14_the_same_world_is_walked_the_same_way(strategy):
     assert walk(strategy, World.at_rest(6)) == walk(strategy, World.at_rest(6))
 
 
-def test_i14_a_plan_reads_no_clock_and_throws_no_dice():
-    planning = ROOT / "deployctl" / "planning.py"
+@pytest.mark.parametrize("name", ["planning", "promise", "moved"])
+def test_i14_a_plan_reads_no_clock_and_throws_no_dice(name):
+    planning = ROOT / "deployctl" / f"{name}.py"
     imported = {
         alias.name.split(".")[0]
         for node in ast.walk(ast.parse(planning.read_text()))

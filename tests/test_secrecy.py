@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployctl.secrecy import HIDDEN, masked, secret
+from deployctl.secrecy import HIDDEN, masked, restored, secret
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,22 @@ def test_a_secret_is_hidden_wherever_it_is(value: Any, path: str) -> None:
 )
 def test_what_is_no_secret_is_shown(value: Any) -> None:
     assert masked(value) == value
+
+
+def containers(*env: tuple[str, str], image: str = "wallet:1", **more: Any) -> dict[str, Any]:
+    variables = [{"name": name, "value": value} for name, value in env]
+    return {"spec": {"containers": [{"name": "app", "image": image, "env": variables, **more}]}}
+
+
+def test_what_was_hidden_comes_back_from_where_it_is_live() -> None:
+    """By the names of the items: another order and another image are no matter."""
+    live = containers(("MODE", "plain"), ("DB_PASSWORD", "hunter2"), args=["--token=hunter3"])
+    new = containers(("DB_PASSWORD", "hunter2"), ("MODE", "new"), image="wallet:2", args=["--token=hunter3"])
+    shown = masked(new)
+    assert "hunter" not in str(shown)
+    assert restored(shown, live) == new
+
+
+def test_what_is_live_nowhere_does_not_come_back() -> None:
+    new = containers(("DB_PASSWORD", "hunter2"))
+    assert restored(masked(new), containers()) == containers(("DB_PASSWORD", None))  # type: ignore[arg-type]

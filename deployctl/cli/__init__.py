@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("rollback", "Go back: out of a running release, or to an earlier revision."),
     "sandbox": ("sandbox", "Practise without a cluster: one of local processes, up in a second."),
     "validate": ("validate", "Check a spec file and its manifests, without a cluster."),
-    "schema": ("validate", "Print the JSON Schema of the spec file."),
+    "schema": ("validate", "Print the JSON Schema of the spec file, or of a plan file."),
     "version": ("validate", "Print the versions of the client and the server."),
 }
 

@@ -70,6 +70,11 @@ def _one(flags: Flags, api: Api, app: str) -> Status:
 
 def kubectl(flags: Flags, namespace: str) -> str:
     """Write kubectl with the flags that lead to the same cluster and namespace."""
+    return reaching(flags, "kubectl", after=("-n", namespace))
+
+
+def reaching(flags: Flags, *words: str, after: tuple[str, ...] = ()) -> str:
+    """Write a command with the flags that lead to the same cluster."""
     given = (("--kubeconfig", flags.kubeconfig), ("--context", flags.context), ("--as", flags.as_))
-    words = [word for flag, value in given if value for word in (flag, value)]
-    return shlex.join(["kubectl", *words, "-n", namespace])
+    there = [word for flag, value in given if value for word in (flag, value)]
+    return shlex.join([*words, *there, *after])

@@ -6,23 +6,30 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from deployctl.cli.flags import Flags
-from deployctl.cli.looking import plain
+import msgspec
+
+from deployctl.cli.flags import Flags, span
+from deployctl.cli.looking import plain, reaching
 from deployctl.cli.releasing import images, one_of, promoting
-from deployctl.cli.session import show, subject
+from deployctl.cli.session import Subject, show, subject
 from deployctl.cluster import access
 from deployctl.cluster.api import Api, Denied, Json, NotFound
 from deployctl.cluster.paths import path
-from deployctl.errors import DeployctlError
+from deployctl.errors import Conflict, DeployctlError, UsageError
+from deployctl.identity import cluster_of
+from deployctl.planfile import PlanFile, made, write
 from deployctl.planning import Around
-from deployctl.planning import plan as planned
-from deployctl.prepare import Prepared, Wanted, prepare, refuse, selector_of, supported
-from deployctl.published import Plan
+from deployctl.planning import plan as walked
+from deployctl.prepare import Prepared, Wanted, find, names_of, prepare, refuse, selector_of, supported
+from deployctl.promise import AT_RELEASE, Given, promise
+from deployctl.promise import Flags as Shaping
+from deployctl.published import Plan, Saved
+from deployctl.releases import as_finished, finished_by_itself
 from deployctl.render import plan as render
 from deployctl.render.terminal import colors
+from deployctl.spec import digest
 
 AUTOSCALING = "/apis/autoscaling/v2"
-AT_RELEASE = "(the time of the release)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +40,104 @@ class Asked:
     restart: bool
     promote: str
     wait: str
-    detailed_exitcode: bool
+    accept_sync: bool = False
+    detailed_exitcode: bool = False
+    out: str = ""
+    expires: str = "1h"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and what it was made of."""
+
+    api: Api
+    found: Subject
+    ready: Prepared
+    plan: Plan
 
 
 def plan(flags: Flags, target: str, ask: Asked) -> int:
-    """Print the plan; give the exit code."""
+    """Print the plan, and write it where --out says; give the exit code."""
     one_of("--wait", ask.wait, ("finished", "promoted"))
     try:
-        one = _planned(flags, target, ask)
+        return _plan(flags, target, ask)
     except DeployctlError as error:
         if ask.detailed_exitcode:
             error.exit_code = 1
         raise
+
+
+def _plan(flags: Flags, target: str, ask: Asked) -> int:
+    lives_seconds = span("--expires", ask.expires)
+    if lives_seconds <= 0:
+        raise UsageError(f"--expires {ask.expires}: no time at all; expected a duration above 0s")
+    whole = _planned(flags, target, ask)
+    one = whole.plan
+    if ask.out and not one.problems and not one.in_flight:
+        one = _saved(flags, whole, ask, lives_seconds)
     show(flags, plain(one), render.text(one, _paint(flags)), f"deployctl/{one.app}")
+    if ask.out and not one.saved:
+        _not_saved(whole, ask.out)
     return _code(one, detailed=ask.detailed_exitcode)
 
 
-def _planned(flags: Flags, target: str, ask: Asked) -> Plan:
+def _planned(flags: Flags, target: str, ask: Asked) -> Planned:
     api, found = subject(flags, target)
-    found = replace(found, app=promoting(found.app, ask.promote))
-    wanted = Wanted(images(ask.image), AT_RELEASE if ask.restart else "")
     supported(api)
-    ready = prepare(api, found.app, found.objects, wanted)
+    return planned(api, replace(found, app=promoting(found.app, ask.promote)), ask)
+
+
+def planned(api: Api, found: Subject, ask: Asked) -> Planned:
+    """Plan for an app that was found; nothing is touched."""
+    wanted = Wanted(images(ask.image), AT_RELEASE if ask.restart else "")
+    there = find(api, names_of(found.app, api.namespace))
+    if finished_by_itself(there):  # a release finishes that first
+        there = as_finished(there)
+    ready = prepare(api, found.app, found.objects, wanted, there)
     around = Around(
         context=api.context,
         pods=tuple(_pods(api, ready)),
         autoscalers=tuple(_autoscalers(api, ready)),
-        problems=tuple(_problems(api, ready)),
+        problems=tuple(_problems(api, ready, accept_sync=ask.accept_sync)),
         until_promoted=ask.wait == "promoted",
     )
-    return planned(ready, found.app, around)
+    return Planned(api, found, ready, walked(ready, found.app, around))
+
+
+def _saved(flags: Flags, whole: Planned, ask: Asked, lives_seconds: float) -> Plan:
+    """Write the plan file; give the plan with where it is and what to run next."""
+    file = kept(whole, ask, lives_seconds)
+    write(file, ask.out)
+    command = reaching(flags, "deployctl", "release", "--plan", ask.out)
+    saved = Saved(ask.out, file.digest, file.expires, command)
+    return msgspec.structs.replace(whole.plan, saved=saved)
+
+
+def kept(whole: Planned, ask: Asked, lives_seconds: float) -> PlanFile:
+    """Make the file of a plan."""
+    app, releases = whole.found.app, whole.found.kept.releases
+    given = Given(
+        cluster=cluster_of(whole.api),
+        content=digest(app, whole.found.objects),
+        last_release=releases[0].id if releases else "",
+        flags=Shaping(images(ask.image), ask.restart, ask.promote, ask.wait, ask.accept_sync),  # type: ignore[arg-type]  # one_of has seen it
+    )
+    one = promise(whole.ready, app, whole.plan, given)
+    generation = whole.ready.deployment["metadata"]["generation"]
+    return made(one, whole.plan, whole.api.now(), lives_seconds, generation)
+
+
+def _not_saved(whole: Planned, out: str) -> None:
+    """Say why there is no file; a release in flight is an error, for a job that comes next would miss the file."""
+    app = whole.plan.app
+    if whole.plan.problems:
+        print(f"{out} was not written: a release would be refused", file=sys.stderr)
+        return
+    raise Conflict(
+        f"{out} was not written: a release of {app} is in flight, and how it ends is not known",
+        advice=f"`deployctl resume {app}` or `deployctl finish {app}` ends it, `deployctl abort {app}` turns it"
+        " round; then plan again",
+    )
 
 
 def _code(one: Plan, *, detailed: bool) -> int:
@@ -94,7 +169,7 @@ def _autoscalers(api: Api, ready: Prepared) -> Iterator[Json]:
             yield one
 
 
-def _problems(api: Api, ready: Prepared) -> Iterator[DeployctlError]:
+def _problems(api: Api, ready: Prepared, *, accept_sync: bool) -> Iterator[DeployctlError]:
     """Find what stands against a release now: a right that is missing, then what `release` refuses."""
     try:
         access.check(api, api.namespace, ready.names.kind)
@@ -102,6 +177,6 @@ def _problems(api: Api, ready: Prepared) -> Iterator[DeployctlError]:
         yield error
     try:
         if ready.memory is None:
-            refuse(api, ready)
+            refuse(api, ready, accept_sync=accept_sync)
     except DeployctlError as error:
         yield error

@@ -38,11 +38,12 @@ class Asked:
     accept_sync: bool
     reason: str
     yes: bool
+    plan: str = ""
 
 
 def release(flags: Flags, target: str, ask: Asked) -> int:
     """Release an app; give the exit code."""
-    one_of("--wait", ask.wait, ("finished", "promoted"))
+    one_of("--wait", ask.wait or "finished", ("finished", "promoted"))
     one_of("--on-timeout", ask.on_timeout, ("abort", "hold"))
     api, found = subject(flags, target, able)
     there = tidy(flags, api, found)
@@ -50,17 +51,22 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     found = replace(found, app=promoting(found.app, ask.promote))
     ready = ready_to_go(api, found, Wanted(images(ask.image), at, ask.accept_sync), there)
     if ready.nothing_to_do:
-        text = f"{found.app.name}: nothing to do, this template is live"
-        show(flags, {"app": found.app.name, "outcome": "unchanged"}, text)
-        return 0
-    orders = Orders(
-        span("--timeout", ask.timeout), ask.on_timeout, ask.wait == "promoted", keep_seconds(found.app)
-    )
+        return unchanged(flags, found.app.name)
     plan = planned(api, found, ready, accept_sync=ask.accept_sync, why=ask.reason)
-    allowed(flags, api, f"release {found.app.name}", yes=ask.yes)
-    return carry_out(
-        flags, Run(api, plan, story(flags, found.app.name), orders, waiting=outliving(found.app.name))
-    )
+    return go(flags, api, plan, found.app, ask)
+
+
+def unchanged(flags: Flags, app: str) -> int:
+    show(flags, {"app": app, "outcome": "unchanged"}, f"{app}: nothing to do, this template is live")
+    return 0
+
+
+def go(flags: Flags, api: Api, plan: Plan, app: App, ask: Asked) -> int:
+    """Ask where the context is protected, and run to the end."""
+    seconds = span("--timeout", ask.timeout)
+    orders = Orders(seconds, ask.on_timeout, ask.wait == "promoted", keep_seconds(app))
+    allowed(flags, api, f"release {app.name}", yes=ask.yes)
+    return carry_out(flags, Run(api, plan, story(flags, app.name), orders, waiting=outliving(app.name)))
 
 
 def tidy(flags: Flags, api: Api, found: Subject) -> Found | None:
@@ -134,11 +140,13 @@ def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -
     return ready
 
 
-def planned(api: Api, found: Subject, ready: Prepared, *, accept_sync: bool, why: str) -> Plan:
+def planned(  # noqa: PLR0913 - what a plan is made of
+    api: Api, found: Subject, ready: Prepared, *, accept_sync: bool, why: str, content: str = ""
+) -> Plan:
     """Plan to begin, or to go on where the same release stands."""
     if ready.memory is None:
         refuse(api, ready, accept_sync=accept_sync)
-        return fresh(ready, found.app, content=digest(found.app, found.objects), why=why)
+        return fresh(ready, found.app, content=content or digest(found.app, found.objects), why=why)
     if ready.memory.preview != template_digest(ready.preview):
         app = found.app.name
         raise Conflict(

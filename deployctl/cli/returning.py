@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import typer
 
 from deployctl.cli.flags import Flags
 from deployctl.cli.session import carry_out, connect, outliving, show, story
-from deployctl.cli.steering import located, turn_back
+from deployctl.cli.steering import drain_of, located, turn_back
 from deployctl.cluster.api import Api
 from deployctl.cluster.paths import path
 from deployctl.errors import UsageError
@@ -38,13 +39,13 @@ def rollback(flags: Flags, app: str, to: str, *, fast: bool, yes: bool) -> int:
         text = f"{name}: already on that revision; nothing to do"
         show(flags, {"app": name, "outcome": "unchanged"}, text)
         return 0
-    plan = back_at_rest(there, target, f"rolled back by {holder()}")
+    plan = replace(back_at_rest(there, target, f"rolled back by {holder()}"), drain=drain_of(kept))
     return carry_out(flags, Run(api, plan, story(flags, name), Orders(fast=fast), force=True), back=True)
 
 
 def _go_on(flags: Flags, api: Api, there: Found, kept: Kept, *, fast: bool) -> int:
     """Go on with a rollback whose process died, the way it was going."""
-    plan, name = in_flight(there, None, kept.template), there.names.app
+    plan, name = replace(in_flight(there, None, kept.template), drain=drain_of(kept)), there.names.app
     run = Run(api, plan, story(flags, name), Orders(fast=fast), waiting=outliving(name))
     return carry_out(flags, run, back=True)
 

@@ -12,6 +12,8 @@ App = Annotated[str, typer.Argument(metavar="APP", help="The app's name, as in i
 Timeout = Annotated[str, typer.Option(envvar="DEPLOYCTL_TIMEOUT", help="Until promoted, such as 30m.")]
 Fast = Annotated[bool, typer.Option("--fast", help="Do not wait for traffic to drain off the preview.")]
 
+Proceed = Annotated[bool, typer.Option("--proceed", help="Remove pods though rounds are open on them.")]
+
 
 @shared
 def promote(flags: Flags, app: App, *, timeout: Timeout = "30m") -> None:
@@ -32,12 +34,12 @@ def finish(flags: Flags, app: App, *, timeout: Timeout = "30m") -> None:
 
 
 @shared
-def resume(flags: Flags, app: App, *, timeout: Timeout = "30m") -> None:
+def resume(flags: Flags, app: App, *, timeout: Timeout = "30m", proceed: Proceed = False) -> None:
     """Go on with a release that was paused or whose process died.
 
     A dead process's lock ends after ten seconds; that is waited for. Example: deployctl resume balances
     """
-    _go_on(flags, app, timeout, "")
+    _go_on(flags, app, timeout, "", proceed=proceed)
 
 
 @shared
@@ -62,7 +64,7 @@ def abort(flags: Flags, app: App, *, fast: Fast = False) -> None:
     raise typer.Exit(steering.abort(flags, app, fast=fast))
 
 
-def _go_on(flags: Flags, app: str, timeout: str, wish: str) -> None:
+def _go_on(flags: Flags, app: str, timeout: str, wish: str, *, proceed: bool = False) -> None:
     from deployctl.cli import steering
 
-    raise typer.Exit(steering.go_on(flags, app, timeout, wish))
+    raise typer.Exit(steering.go_on(flags, app, timeout, wish, proceed=proceed))

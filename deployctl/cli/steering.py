@@ -17,7 +17,7 @@ from deployctl.prepare import Found, find, guess, names_of
 from deployctl.record import Intent, Kept, Record, now
 from deployctl.releases import Run, holder, in_flight
 from deployctl.rollout import Orders
-from deployctl.spec import from_canonical
+from deployctl.spec import Drain, from_canonical
 from strategies.model import Wish
 
 PAUSE_SECONDS = 60.0
@@ -53,7 +53,8 @@ def abort(flags: Flags, name: str, *, fast: bool) -> int:
 def turn_back(flags: Flags, api: Api, there: Found, kept: Kept, *, fast: bool) -> int:
     """Take the release over at once and go back."""
     plan = in_flight(there, None, kept.template)
-    plan = replace(plan, memory=msgspec.structs.replace(plan.memory, why=f"aborted by {holder()}"))
+    memory = msgspec.structs.replace(plan.memory, why=f"aborted by {holder()}")
+    plan = replace(plan, memory=memory, drain=drain_of(kept))
     run = Run(api, plan, story(flags, there.names.app), Orders(fast=fast), force=True)
     return carry_out(flags, run, back=True)
 
@@ -69,6 +70,14 @@ def located(flags: Flags, name: str) -> tuple[Api, Found, Kept]:
     return api, find(api, names), kept
 
 
+def drain_of(kept: Kept) -> Drain:
+    """Tell how the app's pods end their rounds; without a readable record they are not asked."""
+    try:
+        return from_canonical(kept.spec or {}).spec.drain
+    except SpecError:
+        return Drain()
+
+
 def _kept(api: Api, name: str) -> Kept:
     """Read the record, which the way back can do without."""
     try:
@@ -78,7 +87,7 @@ def _kept(api: Api, name: str) -> Kept:
         return Kept()
 
 
-def go_on(flags: Flags, name: str, timeout: str, wish: str) -> int:
+def go_on(flags: Flags, name: str, timeout: str, wish: str, *, proceed: bool) -> int:
     """Run the release to its end, or leave the wish for the process that runs it."""
     api, there, kept = located(flags, name)
     if there.memory is None:
@@ -91,7 +100,10 @@ def go_on(flags: Flags, name: str, timeout: str, wish: str) -> int:
         return 0
     found = recorded(api, name)
     orders = Orders(
-        span("--timeout", timeout), wish=Wish(wish) if wish else None, keep_seconds=keep_seconds(found.app)
+        span("--timeout", timeout),
+        wish=Wish(wish) if wish else None,
+        keep_seconds=keep_seconds(found.app),
+        proceed=proceed,
     )
     plan = in_flight(there, found.app, kept.template)
     run = Run(api, plan, story(flags, name), orders, waiting=outliving(name))

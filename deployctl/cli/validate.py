@@ -15,6 +15,7 @@ from deployctl.cli.flags import Flags, shared
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="Spec files or their folders; - is stdin.")
 ]
+Document = Annotated[str, typer.Argument(metavar="[spec|plan]", help="Of the spec file, or of a plan file.")]
 Client = Annotated[bool, typer.Option("--client", help="Do not ask the server.")]
 
 
@@ -49,15 +50,20 @@ def validate(flags: Flags, files: Files) -> None:
 
 
 @shared
-def schema(flags: Flags) -> None:
-    """Print the JSON Schema of the spec file, for editors.
+def schema(flags: Flags, document: Document = "spec") -> None:
+    """Print the JSON Schema of the spec file, for editors, or of the file that `plan --out` writes.
 
     Example: deployctl schema > deployctl.schema.json
     """
-    from deployctl.schema import schema as whole
+    from deployctl.errors import UsageError
+    from deployctl.schema import of_plan_file
+    from deployctl.schema import schema as of_spec
 
     del flags
-    print(json.dumps(whole(), indent=2))
+    made = {"spec": of_spec, "plan": of_plan_file}.get(document)
+    if made is None:
+        raise UsageError(f"no schema of {document}; expected spec or plan")
+    print(json.dumps(made(), indent=2))
 
 
 @shared

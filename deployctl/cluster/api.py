@@ -100,6 +100,7 @@ class Api:
             self._login.context,
             self._login.namespace,
         )
+        self.authority = self._login.authority
         same = None if self.context == IN_CLUSTER else self.context
         self.target = replace(target, context=same, namespace=self.namespace)
 

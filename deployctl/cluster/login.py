@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -44,6 +45,7 @@ class Login:
     namespace: str
     pool: Any
     credentials: Mapping[str, str]
+    authority: str = ""  # a digest of whom we trust to be this server
 
 
 def log_in(target: Target) -> Login:
@@ -56,7 +58,15 @@ def log_in(target: Target) -> Login:
     pool = client.rest.RESTClientObject(configuration).pool_manager
     bearer = configuration.auth_settings().get("BearerToken")
     credentials = {bearer["key"]: bearer["value"]} if bearer else {}
-    return Login(configuration.host.rstrip("/"), context, namespace, pool, credentials)
+    host = configuration.host.rstrip("/")
+    return Login(host, context, namespace, pool, credentials, _authority(host, configuration.ssl_ca_cert))
+
+
+def _authority(host: str, certificates: str | None) -> str:
+    """Digest the certificate authority, which a cluster has whatever its address; else the address."""
+    file = Path(certificates) if certificates else None
+    known = file.read_bytes().strip() if file and file.exists() else host.encode()
+    return hashlib.sha256(known).hexdigest()[:16]
 
 
 def _configure(configuration: Any, target: Target) -> tuple[str, str]:

@@ -35,7 +35,7 @@ def _lines(one: Plan, paint: Paint) -> Iterator[str]:
     yield paint(BOLD, title)
     if not one.changes and not one.in_flight:
         yield "  nothing to do: this template is live"
-    for part in (_template, _elsewhere, _flying, _steps, _measures, _dangers, _problems):
+    for part in (_template, _elsewhere, _flying, _steps, _measures, _dangers, _problems, _saved):
         lines = list(part(one, paint))
         yield from ("", *lines) if lines else ()
 
@@ -162,3 +162,12 @@ def _problems(one: Plan, paint: Paint) -> Iterator[str]:
     for each in one.problems:
         yield f"  {each.message} (exit {each.exit_code})"
         yield from (f"    next: {each.advice}",) if each.advice else ()
+
+
+def _saved(one: Plan, paint: Paint) -> Iterator[str]:
+    """Write where the plan is kept, and last the command that carries it out."""
+    if one.saved:
+        yield paint(
+            BOLD, f"plan {one.saved.digest[:12]} in {one.saved.file}, to be released by {one.saved.expires}"
+        )
+        yield f"  next: {one.saved.next}"

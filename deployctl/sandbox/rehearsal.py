@@ -102,7 +102,7 @@ class Near(Api):
 
     def __init__(self, world: Rehearsal, namespace: str, user: str) -> None:
         self.world, self.namespace, self.user = world, namespace, user
-        self.host = self.context = "rehearsal"
+        self.host = self.context = self.authority = "rehearsal"
         self.sleep = world.pass_time
         self.dead = False
 

@@ -25,6 +25,7 @@ PLAYED = (
     "README.md",
     "docs/first-release.md",
     "docs/on-call.md",
+    "docs/plans.md",
     "docs/practice.md",
     "docs/troubleshooting.md",
 )

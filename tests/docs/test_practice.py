@@ -1,4 +1,4 @@
-"""docs/practice.md, played in a sandbox of its own."""
+"""The pages of the practice cluster, each played in a sandbox of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests.docs.pages import ROOT
 from tests.docs.shell import Shell, check, wrapper
 
-PAGE = ROOT / "docs" / "practice.md"
+PAGES = ("docs/practice.md", "docs/plans.md")
 
 
 @pytest.fixture
@@ -47,8 +47,9 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     run("deployctl sandbox down")
 
 
-def test_the_page_shows_what_happens(shell: Shell, *, rewrite: bool) -> None:
-    check(PAGE, shell, rewrite=rewrite)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_shows_what_happens(page: str, shell: Shell, *, rewrite: bool) -> None:
+    check(ROOT / page, shell, rewrite=rewrite)
 
 
 def test_the_kubeconfig_is_where_the_page_says(shell: Shell) -> None:
