@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.bed.cluster import Cluster
-from tests.cluster.platform import App, example, grant
+from tests.cluster.platform import EXAMPLE, App, grant
 from tests.cluster.running import Running, under_load
 from tests.cluster.small import told
 
@@ -72,8 +73,8 @@ class Ranked(App):
 def wallet(cluster: Cluster, namespace: str, tmp_path: Path) -> Ranked:
     """The StatefulSet with quick gates and bakes, as `releaser` with the least Role."""
     grant(cluster, namespace)
-    made = example(cluster, namespace, "wallet", tmp_path)
-    app = Ranked(cluster, namespace, "wallet", made.folder, user="releaser")
+    shutil.copytree(EXAMPLE / "wallet", tmp_path / "wallet")
+    app = Ranked(cluster, namespace, "wallet", tmp_path / "wallet", user="releaser")
     app.strategy(bake="0s")
     app.edit("deployctl.yaml", lambda one: one["spec"]["drain"].update(preStop="1s"))
     return app
