@@ -24,7 +24,7 @@ from strategies.model import (
     Wish,
 )
 from strategies.quantities import WHOLE, Amount, surge_percent
-from strategies.steps import arriving, ask, carried, finish, go_back, guard, linger, pin, rehold, spread
+from strategies.steps import arriving, ask, carried, finish, go_back, guard, linger, pin, rehold, show, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class BlueGreen:
     promote_after_seconds: float = 0.0
     preview_replicas: Amount = WHOLE
     keep_old_seconds: float = 300.0
+    preview_service: str = ""  # known to the walk by what is seen of it
 
     def __post_init__(self) -> None:
         if not self.preview_replicas.value:
@@ -58,6 +59,7 @@ class BlueGreen:
         size = self.waiting_size(seen.replicas)
         return (
             pin(seen, seen.stable.revision)
+            or show(seen)
             or _bring_up(seen, size, Phase.TRYING)
             or ask(seen, Stage.BEFORE, seen.preview.revision, seen.preview.pods)
             or self._approval(seen)
@@ -113,6 +115,7 @@ def _ready_to_shift(seen: Observed) -> Step | None:
     """Bring the approved preview to full size; its gates are asked again where this process has not heard them."""
     return (
         pin(seen, seen.stable.revision)
+        or show(seen)
         or _bring_up(seen, seen.replicas, Phase.PROMOTING)
         or ask(seen, Stage.BEFORE, seen.preview.revision, seen.preview.pods)
     )

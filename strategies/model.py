@@ -104,6 +104,18 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewService:
+    """The front door of the preview: a Service for those who try it, of no account to the live traffic.
+
+    `ours`: we made it, or wrote into the user's own; either way it is to be put back.
+    """
+
+    name: str
+    pin: str = ""
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """The gates of one stage, asked about one thing: a revision, a batch, a number of pods.
 
@@ -131,6 +143,7 @@ class Observed:
     stable: Side
     preview: Side
     services: tuple[Service, ...]
+    preview_service: PreviewService | None = None  # where the release has one
     phase: Phase | None = None  # None: nothing of ours is in the cluster
     template: Template = Template.STABLE
     settled: bool = True  # observedGeneration has caught up
@@ -205,6 +218,17 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class Show:
+    """Let the preview Service select one revision only, and make it where there is none.
+
+    With an empty revision put it back as it was: delete our own, take the pin off the user's.
+    """
+
+    service: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class Valve:
     """Let one Service ask for the label too (on), or no more (off)."""
 
@@ -270,6 +294,7 @@ Action = (
     | Pause
     | Rehold
     | Pin
+    | Show
     | Valve
     | Admit
     | Detach

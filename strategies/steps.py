@@ -19,6 +19,7 @@ from strategies.model import (
     Rehold,
     Restore,
     Return,
+    Show,
     Side,
     Stage,
     Step,
@@ -89,6 +90,18 @@ def pin(seen: Observed, revision: str) -> Step | None:
     return next((Pin(one.name, revision) for one in seen.services if one.pin != revision), None)
 
 
+def show(seen: Observed) -> Step | None:
+    """Open the preview's front door as soon as the preview has a name."""
+    front, revision = seen.preview_service, seen.preview.revision
+    return Show(front.name, revision) if front and front.pin != revision else None
+
+
+def put_away(seen: Observed) -> Step | None:
+    """Put the preview's front door back as it was."""
+    front = seen.preview_service
+    return Show(front.name, "") if front and front.ours else None
+
+
 def valve(seen: Observed, *, on: bool) -> Step | None:
     return next((Valve(one.name, on) for one in seen.services if one.valve is not on), None)
 
@@ -148,7 +161,7 @@ def _exact(seen: Observed) -> Step | None:
 
 
 def _hands_off(seen: Observed) -> Step | None:
-    return pin(seen, "") or valve(seen, on=False) or clean(seen)
+    return pin(seen, "") or valve(seen, on=False) or clean(seen) or put_away(seen)
 
 
 def go_back(seen: Observed) -> Step:
