@@ -14,6 +14,7 @@ from deployctl.memory import (
     HASH,
     HELD_SECONDS,
     LABEL,
+    PREVIEW_OF,
     Memory,
     Settings,
     annotation,
@@ -23,7 +24,19 @@ from deployctl.memory import (
     rolling_update,
 )
 from deployctl.template import digest, lingers
-from strategies.model import Observed, Phase, Pod, Question, Service, Side, Stage, Template, Verdict, Wish
+from strategies.model import (
+    Observed,
+    Phase,
+    Pod,
+    PreviewService,
+    Question,
+    Service,
+    Side,
+    Stage,
+    Template,
+    Verdict,
+    Wish,
+)
 from strategies.quantities import Amount
 from strategies.steps import SPREAD_SECONDS
 
@@ -43,7 +56,7 @@ RETURNING_STRATEGY = rolling_update(0, "100%")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The raw objects of one look; `services` are the listed ones in the spec's order.
+    """The raw objects of one look; `services` are the listed ones in the spec's order, `others` those not listed.
 
     `known` is what the looking process itself wrote last, for where somebody took it off the Deployment.
     """
@@ -54,10 +67,15 @@ class Snapshot:
     services: tuple[Json, ...]
     slices: tuple[Json, ...]
     known: Memory | None = None
+    others: tuple[Json, ...] = ()
 
     @property
     def memory(self) -> Memory | None:
         return newest((self.known, recalled(self.deployment, (*self.services, *self.replica_sets))))
+
+    def other(self, name: str) -> Json | None:
+        """Find a Service that is not listed."""
+        return next((one for one in self.others if one["metadata"]["name"] == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +101,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         stable=sides[0],
         preview=sides[1],
         services=tuple(_service(one) for one in look.services),
+        preview_service=_preview_service(look, memory),
         phase=Phase(memory.phase) if memory else None,
         template=template,
         settled=settled(look.deployment),
@@ -116,6 +135,22 @@ def _template(template: Json, stable: str, preview: str) -> Template:
 def _service(service: Json) -> Service:
     selector = service["spec"].get("selector") or {}
     return Service(service["metadata"]["name"], selector.get(HASH, ""), LABEL in selector)
+
+
+def _preview_service(look: Snapshot, memory: Memory | None) -> PreviewService | None:
+    if memory is None or not memory.preview_service:
+        return None
+    name = memory.preview_service
+    there = look.other(name)
+    if there is None:
+        return PreviewService(name)
+    return PreviewService(name, _service(there).pin, ours=made(there, memory.app) or bool(annotation(there)))
+
+
+def made(service: Json, app: str) -> bool:
+    """Say whether a Service is one that we made to show the preview of an app."""
+    labels: Json = service["metadata"].get("labels") or {}
+    return bool(labels.get(PREVIEW_OF) == app)
 
 
 def _deadline(memory: Memory | None) -> float:
@@ -188,7 +223,8 @@ def side(look: Snapshot, template: str) -> Side:
     if owner is None:
         return Side("", trouble="")
     pods = [one for one in look.pods if owned_by(one, owner) and live(one)]
-    behind = _behind(look.slices)
+    listed = {one["metadata"]["name"] for one in look.services}
+    behind = _behind(one for one in look.slices if _of_service(one) in listed)
     return Side(
         revision=owner["metadata"]["labels"][HASH],
         desired=owner["spec"].get("replicas", 0),

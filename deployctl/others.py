@@ -51,9 +51,8 @@ class Others:
         elif one.get("kind") == "Service":
             self.services[one["metadata"]["name"]] = one
 
-    def unanswered(self, where: str) -> None:
-        """Note a write of our own, to an object's path, that may or may not have been carried out."""
-        _, resource, name = where.rsplit("/", 2)
+    def unanswered(self, resource: str, name: str) -> None:
+        """Note a write of our own that may or may not have been carried out."""
         self._unanswered.add((resource, name))
 
     def _answered_late(self, resource: str, before: Json, now: Json) -> bool:

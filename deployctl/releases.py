@@ -81,7 +81,9 @@ class Plan:
 def fresh(ready: Prepared, app: App, *, content: str, why: str) -> Plan:
     """Plan a release that has not begun; `content` is the digest of its spec and manifests."""
     memory = _memory(ready.names, ready.deployment, Phase.TRYING, ready.stable, ready.preview)
-    memory = msgspec.structs.replace(memory, strategy=app.spec.strategy.kind, why=why)
+    memory = msgspec.structs.replace(
+        memory, strategy=app.spec.strategy.kind, why=why, preview_service=app.preview_service
+    )
     plan = Plan(
         ready.names,
         ready.deployment,

@@ -40,6 +40,8 @@ class BlueGreen:
     def __post_init__(self) -> None:
         if not self.preview_replicas.value:
             raise ValueError(f"previewReplicas: {self.preview_replicas}; expected at least one pod")
+        if self.preview_service and not _is_label(self.preview_service):
+            raise ValueError(f"previewService: got {self.preview_service}; expected a DNS-1123 label")
 
     def decide(self, seen: Observed) -> Step:
         """Give the one next step."""
@@ -97,6 +99,12 @@ class BlueGreen:
         if seen.wish is Wish.FINISH or seen.stable.gone:
             return None
         return linger(seen, "keepOld", self.keep_old_seconds, "keepOld to pass; the old side stands ready")
+
+
+def _is_label(name: str) -> bool:
+    """Say whether this may be the name of a Service: `wallet-preview`."""
+    letters = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+    return len(name) <= 63 and letters.issuperset(name) and name[0] != "-" != name[-1]
 
 
 def _bereft(seen: Observed) -> Step | None:

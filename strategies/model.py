@@ -143,7 +143,6 @@ class Observed:
     stable: Side
     preview: Side
     services: tuple[Service, ...]
-    preview_service: PreviewService | None = None  # where the release has one
     phase: Phase | None = None  # None: nothing of ours is in the cluster
     template: Template = Template.STABLE
     settled: bool = True  # observedGeneration has caught up
@@ -162,6 +161,7 @@ class Observed:
     deadline_seconds: float = 600.0  # the Deployment's own progressDeadlineSeconds
     verdicts: Mapping[Question, Verdict] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)
+    preview_service: PreviewService | None = None  # where the release has one
 
     @property
     def serving(self) -> int:

@@ -127,9 +127,7 @@ class World:
             case Pin(service, revision):
                 return self._selecting(service, pin=revision)
             case Show(service, revision):
-                return replace(
-                    self, preview_service=PreviewService(service, revision, ours=bool(revision))
-                )
+                return replace(self, preview_service=PreviewService(service, revision, ours=bool(revision)))
             case Valve(service, on):
                 return self._selecting(service, valve=on)
             case Admit(pod):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from deployctl.cli.flags import Flags
 from deployctl.cli.looking import plain
-from deployctl.cli.releasing import images, one_of, promoting
+from deployctl.cli.releasing import able_to_show, images, one_of, promoting
 from deployctl.cli.session import show, subject
 from deployctl.cluster import access
 from deployctl.cluster.api import Api, Denied, Json, NotFound
@@ -20,6 +20,7 @@ from deployctl.prepare import Prepared, Wanted, prepare, refuse, selector_of, su
 from deployctl.published import Plan
 from deployctl.render import plan as render
 from deployctl.render.terminal import colors
+from deployctl.spec import App
 
 AUTOSCALING = "/apis/autoscaling/v2"
 AT_RELEASE = "(the time of the release)"
@@ -59,7 +60,7 @@ def _planned(flags: Flags, target: str, ask: Asked) -> Plan:
         context=api.context,
         pods=tuple(_pods(api, ready)),
         autoscalers=tuple(_autoscalers(api, ready)),
-        problems=tuple(_problems(api, ready)),
+        problems=tuple(_problems(api, ready, found.app)),
         until_promoted=ask.wait == "promoted",
     )
     return planned(ready, found.app, around)
@@ -94,14 +95,16 @@ def _autoscalers(api: Api, ready: Prepared) -> Iterator[Json]:
             yield one
 
 
-def _problems(api: Api, ready: Prepared) -> Iterator[DeployctlError]:
+def _problems(api: Api, ready: Prepared, app: App) -> Iterator[DeployctlError]:
     """Find what stands against a release now: a right that is missing, then what `release` refuses."""
-    try:
-        access.check(api, api.namespace)
-    except DeployctlError as error:
-        yield error
-    try:
-        if ready.memory is None:
-            refuse(api, ready)
-    except DeployctlError as error:
-        yield error
+    checks: list[Callable[[], None]] = [
+        lambda: access.check(api, api.namespace),
+        lambda: able_to_show(api, app),
+    ]
+    if ready.memory is None:
+        checks.append(lambda: refuse(api, ready, app))
+    for check in checks:
+        try:
+            check()
+        except DeployctlError as error:
+            yield error

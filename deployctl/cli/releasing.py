@@ -45,6 +45,7 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     one_of("--wait", ask.wait, ("finished", "promoted"))
     one_of("--on-timeout", ask.on_timeout, ("abort", "hold"))
     api, found = subject(flags, target, able)
+    able_to_show(api, found.app)
     there = tidy(flags, api, found)
     at = dt.datetime.now(dt.UTC).isoformat() if ask.restart else ""
     found = replace(found, app=promoting(found.app, ask.promote))
@@ -126,6 +127,12 @@ def able(api: Api) -> None:
     access.check(api, api.namespace)
 
 
+def able_to_show(api: Api, app: App) -> None:
+    """Check the rights that only a preview Service needs."""
+    if app.preview_service:
+        access.check(api, api.namespace, access.PREVIEW_SERVICE)
+
+
 def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -> Prepared:
     """Find the app, unless that was done, and complete its template; nothing is touched."""
     ready = prepare(api, found.app, found.objects, wanted, there)
@@ -137,7 +144,7 @@ def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -
 def planned(api: Api, found: Subject, ready: Prepared, *, accept_sync: bool, why: str) -> Plan:
     """Plan to begin, or to go on where the same release stands."""
     if ready.memory is None:
-        refuse(api, ready, accept_sync=accept_sync)
+        refuse(api, ready, found.app, accept_sync=accept_sync)
         return fresh(ready, found.app, content=digest(found.app, found.objects), why=why)
     if ready.memory.preview != template_digest(ready.preview):
         app = found.app.name

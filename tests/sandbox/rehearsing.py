@@ -92,7 +92,7 @@ class Scene:
         """Release the service to an image."""
         found = loaded(self.name)
         there = prepare(self.api, found.apps[0], self._manifests(), Wanted({"": image}))
-        refuse(self.api, there)
+        refuse(self.api, there, found.apps[0])
         plan = fresh(there, found.apps[0], content=digest(found.apps[0], found.objects[0]), why="")
         self.world.faults.plan = list(self.faults)
         return self._run(plan, self.orders)
