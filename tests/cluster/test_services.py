@@ -130,7 +130,12 @@ def test_what_others_do_to_it_is_mended(shown: App) -> None:
         app.kubectl("delete", "service", FRONT)
         running.told(f"at Service {FRONT}")
         app.kubectl(
-            "patch", "service", FRONT, "--type=merge", "-p", '{"spec":{"selector":{"pod-template-hash":null}}}'
+            "patch",
+            "service",
+            FRONT,
+            "--type=merge",
+            "-p",
+            '{"spec":{"selector":{"pod-template-hash":null}}}',
         )
         running.told(f"at Service {FRONT}")
         assert running.goes_on("promote") == 0, running.story
