@@ -101,6 +101,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         stable=sides[0],
         preview=sides[1],
         services=tuple(_service(one) for one in look.services),
+        leaving=_leaving(look),
         preview_service=_preview_service(look, memory),
         phase=Phase(memory.phase) if memory else None,
         template=template,
@@ -145,6 +146,16 @@ def _preview_service(look: Snapshot, memory: Memory | None) -> PreviewService | 
     if there is None:
         return PreviewService(name)
     return PreviewService(name, _service(there).pin, ours=made(there, memory.app) or bool(annotation(there)))
+
+
+def _leaving(look: Snapshot) -> int:
+    """Count the pods that are going, where a listed Service publishes them for as long as they are there.
+
+    With publishNotReadyAddresses an endpoint is ready whatever its pod is, terminating ones included.
+    """
+    if not any(one["spec"].get("publishNotReadyAddresses") for one in look.services):
+        return 0
+    return sum("deletionTimestamp" in one["metadata"] for one in look.pods)
 
 
 def made(service: Json, app: str) -> bool:

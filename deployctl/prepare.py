@@ -328,6 +328,7 @@ def _selected(api: Api, ready: Prepared, app: App) -> None:
     for one in ready.services:
         name, selector = one["metadata"]["name"], one["spec"].get("selector") or {}
         services.usable(one)
+        services.kept_out(one, app.spec.strategy.kind)
         _free(one)
         if not selector or not _matches(selector, labels):
             raise UsageError(

@@ -180,10 +180,12 @@ def back_at_rest(there: Found, target: Json, why: str) -> Plan:
     """Plan the way back to an earlier template when nothing is in flight.
 
     One patch brings the earlier pods back and retires today's as they come. Where today's pods would drop
-    requests at that, for they have no preStop, and all of them serve, it is a blue-green release without gates.
+    requests at that, for they have no preStop or are published until they end, and all of them serve, it is a blue-green release without gates.
     """
     current = there.deployment["spec"]["template"]
-    graceful = lingers(current, SPREAD_SECONDS) or not _healthy(there.deployment)
+    published = any(one["spec"].get("publishNotReadyAddresses") for one in there.services)
+    lasting = lingers(current, SPREAD_SECONDS) and not published
+    graceful = lasting or not _healthy(there.deployment)
     if graceful:
         memory = _memory(there.names, there.deployment, Phase.RETURNING, target, current)
     else:

@@ -28,6 +28,20 @@ def usable(service: Json) -> None:
         )
 
 
+def kept_out(service: Json, strategy: str) -> None:
+    """Raise where rolling cannot keep traffic from pods that go: on its way back no selector tells them apart."""
+    if strategy == "rolling" and _published(service) and service["spec"].get("clusterIP") != "None":
+        raise UsageError(
+            f"Service {service['metadata']['name']} has publishNotReadyAddresses, so it sends requests to pods until "
+            "they are gone: a rolling release would lose some on its way back",
+            advice="take publishNotReadyAddresses off, or use strategy.blueGreen",
+        )
+
+
+def _published(service: Json) -> bool:
+    return bool(service["spec"].get("publishNotReadyAddresses"))
+
+
 def borrowed(service: Json, labels: Json, app: str) -> None:
     """Raise where the name of the preview Service is taken by one that cannot show this app's preview."""
     name, selector = service["metadata"]["name"], service["spec"].get("selector") or {}
@@ -66,8 +80,14 @@ def warnings(services: tuple[Json, ...], replicas: int) -> Iterator[str]:
             f"{MOST_ENDPOINTS} endpoints; for some milliseconds both revisions serve, never none"
         )
     for one in services:
+        name = one["metadata"]["name"]
+        if _published(one):
+            yield (
+                f"Service {name} has publishNotReadyAddresses: Kubernetes sends requests to its pods before they "
+                "are ready and while they go; a release waits for old pods to end before it takes the pin off"
+            )
         if one["spec"].get("sessionAffinity") == "ClientIP":
             yield (
-                f"Service {one['metadata']['name']} keeps a client on its pod (sessionAffinity: ClientIP) "
+                f"Service {name} keeps a client on its pod (sessionAffinity: ClientIP) "
                 "until that pod leaves the endpoints; a share of pods is then not a share of clients"
             )

@@ -161,6 +161,7 @@ class Observed:
     deadline_seconds: float = 600.0  # the Deployment's own progressDeadlineSeconds
     verdicts: Mapping[Question, Verdict] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)
+    leaving: int = 0  # pods told to go that a Service sends to until they are gone, unless it is narrowed
     preview_service: PreviewService | None = None  # where the release has one
 
     @property

@@ -161,7 +161,16 @@ def _exact(seen: Observed) -> Step | None:
 
 
 def _hands_off(seen: Observed) -> Step | None:
-    return pin(seen, "") or valve(seen, on=False) or clean(seen) or put_away(seen)
+    opens = pin(seen, "") or valve(seen, on=False)
+    return (opens and _ended(seen)) or opens or clean(seen) or put_away(seen)
+
+
+def _ended(seen: Observed) -> Step | None:
+    """Wait until pods that are going have ended, where a Service that selects them would send to them meanwhile."""
+    late = seen.fast or seen.waited.get("leaving", 0.0) >= seen.deadline_seconds
+    if late or not seen.leaving:
+        return None
+    return Wait("leaving", f"{seen.leaving} pods that are published until they end", seen.deadline_seconds)
 
 
 def go_back(seen: Observed) -> Step:

@@ -98,8 +98,17 @@ class Http:
         wanted = self.port or first.get("targetPort") or first.get("port")
         if isinstance(wanted, int):
             return wanted
-        ports = [one for box in pod["spec"]["containers"] for one in box.get("ports") or []]
+        spec = pod[
+            "spec"
+        ]  # as a Service looks: the containers first, then sidecars among the init containers
+        boxes = [*spec["containers"], *(one for one in spec.get("initContainers") or [] if _stays(one))]
+        ports = [one for box in boxes for one in box.get("ports") or []]
         return next((int(one["containerPort"]) for one in ports if one.get("name") == wanted), None)
+
+
+def _stays(container: Json) -> bool:
+    """Say whether an init container is a sidecar, which runs as long as the pod."""
+    return container.get("restartPolicy") == "Always"
 
 
 def _fetch(url: str, timeout_seconds: float) -> tuple[int, bytes]:
