@@ -100,7 +100,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         replicas=spec.get("replicas", 1),
         stable=sides[0],
         preview=sides[1],
-        services=tuple(_service(one) for one in look.services),
+        services=tuple(_service(one, replica_set(look.replica_sets, preview)) for one in look.services),
         leaving=_leaving(look),
         preview_service=_preview_service(look, memory),
         phase=Phase(memory.phase) if memory else None,
@@ -133,9 +133,17 @@ def _template(template: Json, stable: str, preview: str) -> Template:
     return {preview: Template.PREVIEW, stable: Template.STABLE}.get(found, Template.FOREIGN)
 
 
-def _service(service: Json) -> Service:
+def _service(service: Json, preview: Json | None) -> Service:
     selector = service["spec"].get("selector") or {}
-    return Service(service["metadata"]["name"], selector.get(HASH, ""), LABEL in selector)
+    blind = preview is not None and not selects(service, preview["spec"]["template"])
+    return Service(service["metadata"]["name"], selector.get(HASH, ""), LABEL in selector, blind)
+
+
+def selects(service: Json, template: Json) -> bool:
+    """Say whether the pods of a template have the labels that a Service asks for, what is ours aside."""
+    labels = template["metadata"].get("labels") or {}
+    asked = (service["spec"].get("selector") or {}).items()
+    return all(labels.get(key) == value for key, value in asked if key not in (HASH, LABEL))
 
 
 def _preview_service(look: Snapshot, memory: Memory | None) -> PreviewService | None:
@@ -145,7 +153,9 @@ def _preview_service(look: Snapshot, memory: Memory | None) -> PreviewService | 
     there = look.other(name)
     if there is None:
         return PreviewService(name)
-    return PreviewService(name, _service(there).pin, ours=made(there, memory.app) or bool(annotation(there)))
+    return PreviewService(
+        name, _service(there, None).pin, ours=made(there, memory.app) or bool(annotation(there))
+    )
 
 
 def _leaving(look: Snapshot) -> int:

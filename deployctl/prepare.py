@@ -25,7 +25,7 @@ from deployctl.memory import (
     load,
     recalled,
 )
-from deployctl.observe import made, owned_by, replica_set, settled
+from deployctl.observe import made, owned_by, replica_set, selects, settled
 from deployctl.secrecy import masked, secret
 from deployctl.spec import App
 from deployctl.template import bare, digest, lacking_pre_stop, restarted, with_images, with_pre_stop
@@ -330,6 +330,11 @@ def _selected(api: Api, ready: Prepared, app: App) -> None:
         services.usable(one)
         services.kept_out(one, app.spec.strategy.kind)
         _free(one)
+        if not selects(one, ready.preview):
+            raise UsageError(
+                f"Service {name} selects {_written(selector)}, which the new template does not have",
+                advice="a shift would leave it without endpoints: mend the labels of the template, or its selector",
+            )
         if not selector or not _matches(selector, labels):
             raise UsageError(
                 f"Service {name} selects {_written(selector)}, which no pod of {ready.names.deployment} has",

@@ -24,7 +24,20 @@ from strategies.model import (
     Wish,
 )
 from strategies.quantities import WHOLE, Amount, surge_percent
-from strategies.steps import arriving, ask, carried, finish, go_back, guard, linger, pin, rehold, show, spread
+from strategies.steps import (
+    arriving,
+    ask,
+    carried,
+    finish,
+    go_back,
+    guard,
+    linger,
+    pin,
+    rehold,
+    seen_by_all,
+    show,
+    spread,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,7 @@ class BlueGreen:
         return (
             (_kept_up(seen) if seen.shifted else guard(seen) or _bereft(seen) or _ready_to_shift(seen))
             or _standing(seen)
+            or seen_by_all(seen)
             or pin(seen, seen.preview.revision)
             or carried(seen, seen.preview, seen.stable)
             or ask(seen, Stage.AFTER, seen.preview.revision, seen.preview.pods)

@@ -96,11 +96,15 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A listed Service: the revision it is pinned to, if any, and whether it asks for the valve's label."""
+    """A listed Service: the revision it is pinned to, if any, and whether it asks for the valve's label.
+
+    `blind`: it asks for a label that the preview's pods do not have, so a shift would leave it without endpoints.
+    """
 
     name: str
     pin: str = ""
     valve: bool = False
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

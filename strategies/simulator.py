@@ -186,7 +186,8 @@ class World:
         return replace(self, slices=tuple(self._selected(service) for service in self.services))
 
     def _selected(self, service: Service) -> frozenset[str]:
-        sides = (side for side in (self.stable, self.preview) if service.pin in ("", side.revision))
+        shown = (self.stable,) if service.blind else (self.stable, self.preview)
+        sides = (side for side in shown if service.pin in ("", side.revision))
         return frozenset(
             pod.name for side in sides for pod in side.ready if pod.labelled or not service.valve
         )

@@ -43,7 +43,15 @@ def guard(seen: Observed) -> Step | None:
         return Turn("scaled to 0 in mid-release")
     if seen.shrunk and not seen.tampered:
         return Turn("the stable side was shrunk by somebody's write")
-    return rehold(seen)
+    return rehold(seen) or seen_by_all(seen)
+
+
+def seen_by_all(seen: Observed) -> Step | None:
+    """Turn round where a Service that has not moved yet would lose its endpoints by moving."""
+    blind = (one.name for one in seen.services if one.blind and one.pin != seen.preview.revision)
+    return next(
+        (Turn(f"Service {name} asks for a label that the preview does not have") for name in blind), None
+    )
 
 
 def linger(seen: Observed, key: str, seconds: float, reason: str) -> Wait | None:

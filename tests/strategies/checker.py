@@ -291,6 +291,14 @@ class Checker:
             for name, settings in _foreign(world):
                 foreign = replace(world, settings=settings, settled=False)
                 yield f"somebody writes {name}", self._world(less, foreign)
+            for one in world.services:
+                if (
+                    not one.blind
+                    and one.pin in ("", "stable")
+                    and world.phase in (Phase.TRYING, Phase.PROMOTING)
+                ):
+                    blinded = world._selecting(one.name, blind=True)
+                    yield f"somebody lets {one.name} ask for a label of stable", self._world(less, blinded)
             for name, front in _fronts(world):
                 yield f"somebody {name}", replace(less, world=replace(world, preview_service=front))
 
@@ -440,6 +448,8 @@ class Checker:
     def _must_turn(self, state: State) -> bool:
         late = any("ready" in key for key in state.waited)
         said_no = any(not passed for _, passed in state.verdicts)
+        if any(one.blind for one in state.world.services):
+            return True
         bereft = state.world.stable.gone and state.world.preview.desired > 0
         return late or said_no or bereft or state.world.reheld or not state.world.replicas
 
@@ -510,7 +520,9 @@ def _brief(state: State) -> str:
             for pod in side.pods
         )
 
-    services = " ".join(f"{one.name}({one.pin}{' valve' * one.valve})" for one in world.services)
+    services = " ".join(
+        f"{one.name}({one.pin}{' valve' * one.valve}{' blind' * one.blind})" for one in world.services
+    )
     services += f" {world.preview_service or ''}"
     return (
         f"{world.phase} of {world.replicas}: stable {world.stable.desired} [{pods(world.stable)}] "

@@ -189,6 +189,12 @@ MUTANTS = {
         "I1|I2",
     ),
     "the pin stays": (SIDES, ONE, [(steps, "_hands_off", leaves_the_pin)], "I6"),
+    "a Service that would lose all endpoints is moved": (
+        SIDES,
+        TWO | {"tamperings": 1},
+        [(blue_green, "seen_by_all", NONE), (steps, "seen_by_all", NONE)],
+        "I1|I2",
+    ),
     "the preview Service stays": (SIDES, FRONT, [(steps, "put_away", NONE)], "I6"),
     "the preview Service comes late": (SIDES, FRONT, [(blue_green, "show", NONE)], "P"),
     "the labels stay": (ROLL, ONE, [(steps, "clean", NONE)], "I6"),
