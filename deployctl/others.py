@@ -208,7 +208,7 @@ def _of_field(where: str, new: Any) -> str:
     if any(where == f"spec.selector.{key}" for key in (HASH, LABEL)):
         return "it is put back"
     if (where, new) == ("spec.type", "ExternalName"):
-        return "it has no endpoints now, and nothing goes on until it is changed back"
+        return "it sends nothing to the pods, and its endpoints stand still until it is changed back"
     return "it is left so"
 
 

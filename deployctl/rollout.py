@@ -39,6 +39,7 @@ from strategies.model import (
     Observed,
     Outcome,
     Phase,
+    Pin,
     Rehold,
     Restore,
     Stage,
@@ -46,6 +47,7 @@ from strategies.model import (
     Step,
     Strategy,
     Turn,
+    Valve,
     Wait,
     Wish,
 )
@@ -343,6 +345,8 @@ class Rollout:
     def _witnessed(self, action: Action) -> None:
         if isinstance(action, Admit | Detach):
             self._labelled = self.clock()
+        if isinstance(action, Detach | Pin | Valve):  # what has left the endpoints is waited for from now on
+            self._since = {key: at for key, at in self._since.items() if not key.startswith("spread")}
         if isinstance(action, Rehold):
             self._reheld = True
         if isinstance(action, Begin):
