@@ -15,6 +15,7 @@ import msgspec
 ANNOTATION = "deployctl.dev/release"
 LABEL = "deployctl.dev/serving"
 LABEL_VALUE = "yes"
+PREVIEW_OF = "deployctl.dev/preview-of"  # on a Service that we made; its value is the app
 COST = "controller.kubernetes.io/pod-deletion-cost"
 DETACHED_COST = "-1000000"
 HASH = "pod-template-hash"
@@ -67,6 +68,7 @@ class Memory(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     by: str = ""
     at: str = ""
     why: str = ""
+    preview_service: str = ""
     turn: int = 0  # counts the writes to the Deployment: of two copies the higher is the newer
 
     def dump(self) -> str:

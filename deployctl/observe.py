@@ -15,6 +15,7 @@ from deployctl.memory import (
     HELD_SECONDS,
     LABEL,
     NO_DEADLINE,
+    PREVIEW_OF,
     Memory,
     Settings,
     annotation,
@@ -29,6 +30,7 @@ from strategies.model import (
     Observed,
     Phase,
     Pod,
+    PreviewService,
     Question,
     Service,
     Side,
@@ -56,7 +58,7 @@ RETURNING_STRATEGY = rolling_update(0, "100%")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The raw objects of one look; `services` are the listed ones in the spec's order.
+    """The raw objects of one look; `services` are the listed ones in the spec's order, `others` those not listed.
 
     `known` is what the looking process itself wrote last, for where somebody took it off the Deployment.
     """
@@ -67,10 +69,15 @@ class Snapshot:
     services: tuple[Json, ...]
     slices: tuple[Json, ...]
     known: Memory | None = None
+    others: tuple[Json, ...] = ()
 
     @property
     def memory(self) -> Memory | None:
         return newest((self.known, recalled(self.deployment, (*self.services, *self.replica_sets))))
+
+    def other(self, name: str) -> Json | None:
+        """Find a Service that is not listed."""
+        return next((one for one in self.others if one["metadata"]["name"] == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,9 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         replicas=spec.get("replicas", 1),
         stable=sides[0],
         preview=sides[1],
-        services=tuple(_service(one) for one in look.services),
+        services=tuple(_service(one, replica_set(look.replica_sets, preview)) for one in look.services),
+        leaving=_leaving(look),
+        preview_service=_preview_service(look, memory),
         phase=Phase(memory.phase) if memory else None,
         template=template,
         settled=settled(look.deployment),
@@ -143,9 +152,45 @@ def _template(template: Json, stable: str, preview: str) -> Template:
     return {preview: Template.PREVIEW, stable: Template.STABLE}.get(found, Template.FOREIGN)
 
 
-def _service(service: Json) -> Service:
+def _service(service: Json, preview: Json | None) -> Service:
     selector = service["spec"].get("selector") or {}
-    return Service(service["metadata"]["name"], selector.get(HASH, ""), LABEL in selector)
+    blind = preview is not None and not selects(service, preview["spec"]["template"])
+    return Service(service["metadata"]["name"], selector.get(HASH, ""), LABEL in selector, blind)
+
+
+def selects(service: Json, template: Json) -> bool:
+    """Say whether the pods of a template have the labels that a Service asks for, what is ours aside."""
+    labels = template["metadata"].get("labels") or {}
+    asked = (service["spec"].get("selector") or {}).items()
+    return all(labels.get(key) == value for key, value in asked if key not in (HASH, LABEL))
+
+
+def _preview_service(look: Snapshot, memory: Memory | None) -> PreviewService | None:
+    if memory is None or not memory.preview_service:
+        return None
+    name = memory.preview_service
+    there = look.other(name)
+    if there is None:
+        return PreviewService(name)
+    return PreviewService(
+        name, _service(there, None).pin, ours=made(there, memory.app) or bool(annotation(there))
+    )
+
+
+def _leaving(look: Snapshot) -> int:
+    """Count the pods that are going, where a listed Service publishes them for as long as they are there.
+
+    With publishNotReadyAddresses an endpoint is ready whatever its pod is, terminating ones included.
+    """
+    if not any(one["spec"].get("publishNotReadyAddresses") for one in look.services):
+        return 0
+    return sum("deletionTimestamp" in one["metadata"] for one in look.pods)
+
+
+def made(service: Json, app: str) -> bool:
+    """Say whether a Service is one that we made to show the preview of an app."""
+    labels: Json = service["metadata"].get("labels") or {}
+    return bool(labels.get(PREVIEW_OF) == app)
 
 
 def _deadline(memory: Memory | None) -> float:
@@ -224,7 +269,8 @@ def side(look: Snapshot, template: str, rounds: Mapping[str, Open] | None = None
     if owner is None:
         return Side("", trouble="")
     pods = [one for one in look.pods if owned_by(one, owner) and live(one)]
-    behind = _behind(look.slices)
+    listed = {one["metadata"]["name"] for one in look.services}
+    behind = _behind(one for one in look.slices if _of_service(one) in listed)
     return Side(
         revision=owner["metadata"]["labels"][HASH],
         desired=owner["spec"].get("replicas", 0),

@@ -23,7 +23,7 @@ Json = dict[str, Any]
 READY_SECONDS = 10.0  # where no live pod tells how long one takes
 
 
-def world_of(found: Prepared) -> World:
+def world_of(found: Prepared, preview_service: str = "") -> World:
     """Give the Deployment as arithmetic."""
     own, replicas = Settings.of(found.deployment), found.deployment["spec"].get("replicas", 1)
     rolling = own.strategy.get("rollingUpdate") or {}
@@ -32,7 +32,7 @@ def world_of(found: Prepared) -> World:
     )
     users = Room(unavailable=unavailable, surge=surge)
     calm = lingers(found.stable, SPREAD_SECONDS)
-    return World.at_rest(replicas, found.names.services, users, lingers=calm)
+    return World.at_rest(replicas, found.names.services, users, lingers=calm, preview_service=preview_service)
 
 
 def pace_of(found: Prepared, app: App, pods: Iterable[Json]) -> Pace:

@@ -82,7 +82,9 @@ class Plan:
 def fresh(ready: Prepared, app: App, *, content: str, why: str) -> Plan:
     """Plan a release that has not begun; `content` is the digest of its spec and manifests."""
     memory = _memory(ready.names, ready.deployment, Phase.TRYING, ready.stable, ready.preview)
-    memory = msgspec.structs.replace(memory, strategy=app.spec.strategy.kind, why=why)
+    memory = msgspec.structs.replace(
+        memory, strategy=app.spec.strategy.kind, why=why, preview_service=app.preview_service
+    )
     plan = Plan(
         ready.names,
         ready.deployment,
@@ -197,10 +199,12 @@ def back_at_rest(there: Found, target: Json, why: str) -> Plan:
     """Plan the way back to an earlier template when nothing is in flight.
 
     One patch brings the earlier pods back and retires today's as they come. Where today's pods would drop
-    requests at that, for they have no preStop, and all of them serve, it is a blue-green release without gates.
+    requests at that, for they have no preStop or are published until they end, and all of them serve, it is a blue-green release without gates.
     """
     current = there.deployment["spec"]["template"]
-    graceful = lingers(current, SPREAD_SECONDS) or not _healthy(there.deployment)
+    published = any(one["spec"].get("publishNotReadyAddresses") for one in there.services)
+    lasting = lingers(current, SPREAD_SECONDS) and not published
+    graceful = lasting or not _healthy(there.deployment)
     if graceful:
         memory = _memory(there.names, there.deployment, Phase.RETURNING, target, current)
     else:

@@ -44,6 +44,7 @@ from strategies.model import (
     Observed,
     Outcome,
     Phase,
+    Pin,
     Rehold,
     Restore,
     Return,
@@ -52,6 +53,7 @@ from strategies.model import (
     Step,
     Strategy,
     Turn,
+    Valve,
     Wait,
     Wish,
 )
@@ -255,6 +257,7 @@ class Rollout:
         """Tell what somebody else wrote since the last turn."""
         if self._others is None:
             self._others = Others.since(look, self.stable, self.preview)
+            self._others.unlisted.add(self.memory.preview_service)  # which sends nobody's live traffic
         for text in self._others.notices(look, self.view.services()):
             self.story.note(text)
 
@@ -370,17 +373,17 @@ class Rollout:
             )
 
     def _send(self, request: Request) -> bool:
-        resource = request.path.rsplit("/", 2)[-2]
+        resource = request.resource
         try:
             answer = self._sent(request, resource)
         except Unreachable as error:
             if self._others:
-                self._others.unanswered(request.path)
+                self._others.unanswered(resource, request.name)
             self._bear(error)
             return False
         if answer is None:
             return False
-        self._absorb(resource, answer)
+        self._absorb(request, answer)
         self._silent_since, self._races = None, 0
         self.writes[resource] = self.writes.get(resource, 0) + 1
         return True
@@ -398,12 +401,15 @@ class Rollout:
             self.view.reread(request)
         return None
 
-    def _absorb(self, resource: str, answer: Json) -> None:
-        self.view.absorb(resource, answer)
-        if resource == "deployments":
+    def _absorb(self, request: Request, answer: Json) -> None:
+        if request.method == "DELETE":
+            return self.view.forget(request.resource, request.name)
+        self.view.absorb(request.resource, answer)
+        if request.resource == "deployments":
             self.known = load(annotation(answer))
         if self._others:
             self._others.ours(answer)
+        return None
 
     def _bear(self, error: Unreachable) -> None:
         """Wait out an API that does not answer; what was written stands, what was not is decided anew."""
@@ -421,6 +427,8 @@ class Rollout:
     def _witnessed(self, action: Action) -> None:
         if isinstance(action, Admit | Detach):
             self._labelled = self.clock()
+        if isinstance(action, Detach | Pin | Valve):  # what has left the endpoints is waited for from now on
+            self._since = {key: at for key, at in self._since.items() if not key.startswith("spread")}
         if isinstance(action, Rehold):
             self._reheld = True
         if isinstance(action, Begin):

@@ -15,6 +15,7 @@ from strategies.model import (
     Pin,
     Question,
     Restore,
+    Show,
     Stage,
     Stand,
     Step,
@@ -52,7 +53,7 @@ class Planned:
         match self.step:
             case Ask() | Wait() | Stand() | End():
                 return ""
-            case Pin() | Valve():
+            case Pin() | Show() | Valve():
                 return "service"
             case Admit() | Detach() | Clean():
                 return "pod"

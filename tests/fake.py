@@ -82,6 +82,7 @@ class Cluster:
         before = self.objects.get((resource, one["metadata"]["name"]))
         one["kind"] = KINDS[resource]
         one["metadata"].setdefault("namespace", NAMES.namespace)
+        one["metadata"].setdefault("uid", f"uid-{one['metadata']['name']}")
         if before is not None and before["spec" if "spec" in before else "kind"] != one.get(
             "spec", one["kind"]
         ):
@@ -194,6 +195,8 @@ class Cluster:
                 raise _refusal(request, 409, "already exists")
             return self.put(resource, request.body)
         held = self._known(request, resource, name)
+        if request.method == "DELETE":
+            return self._deleted(request, held)
         if request.method == "PUT":
             changed = copy.deepcopy(request.body)
         elif request.content_type == MERGE_PATCH:
@@ -207,6 +210,16 @@ class Cluster:
         if invalid:
             raise _refusal(request, 422, invalid, causes=[{"message": invalid}])
         return held if changed == held else self.put(resource, changed)
+
+    def _deleted(self, request: Request, held: Json) -> Json:
+        """Delete what the preconditions name, and what of it goes with it."""
+        meta, wanted = held["metadata"], (request.body or {}).get("preconditions") or {}
+        if any(meta.get(key) != value for key, value in wanted.items()):
+            raise _refusal(request, 409, "the precondition does not match the object")
+        self.drop(request.resource, meta["name"])
+        if request.resource == "services":
+            self.drop("endpointslices", f"{meta['name']}-x")
+        return {"kind": "Status", "status": "Success", "metadata": {}}
 
     def _patched(self, request: Request, held: Json) -> Json:
         try:
@@ -401,7 +414,12 @@ class View:
                 replica_sets=tuple(cluster.all("replicasets")),
                 pods=tuple(cluster.all("pods")),
                 services=tuple(cluster.objects["services", name] for name in self.names.services),
-                slices=tuple(cluster.all("endpointslices")),
+                slices=tuple(one for one in cluster.all("endpointslices") if _behind(one, self.names)),
+                others=tuple(
+                    one
+                    for one in cluster.all("services")
+                    if one["metadata"]["name"] not in self.names.services
+                ),
             )
         )
 
@@ -416,6 +434,13 @@ class View:
 
     def reread(self, request: Request) -> None:
         """Nothing to do: the next look has it."""
+
+    def forget(self, resource: str, name: str) -> None:
+        """Nothing to do: the next look has it."""
+
+
+def _behind(endpoint_slice: Json, names: Names) -> bool:
+    return endpoint_slice["metadata"]["labels"]["kubernetes.io/service-name"] in names.services
 
 
 def silence() -> Unreachable:

@@ -324,6 +324,12 @@ def test_pods_that_serve_and_have_no_pre_stop_are_left_blue_green(cluster):
     assert cluster.serving() == {"wallet:1": 6}
 
 
+def test_pods_that_are_published_until_they_end_are_left_blue_green(cluster):
+    cluster.edit("services", "wallet", publishNotReadyAddresses=True)
+    run(cluster, planned(cluster)).run()
+    assert back_at_rest(there(cluster), template(), "rolled back by bob").toward is Outcome.PROMOTED
+
+
 def test_a_release_left_to_kubernetes_is_known_once_it_is_finished(cluster):
     found = died(cluster, after=8)
     armed = own(min_ready_seconds=320, progress_deadline_seconds=2**31 - 1, paused=True)

@@ -46,6 +46,7 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     one_of("--wait", ask.wait or "finished", ("finished", "promoted"))
     one_of("--on-timeout", ask.on_timeout, ("abort", "hold"))
     api, found = subject(flags, target, able)
+    able_to_show(api, found.app)
     there = tidy(flags, api, found)
     at = dt.datetime.now(dt.UTC).isoformat() if ask.restart else ""
     found = replace(found, app=promoting(found.app, ask.promote))
@@ -132,6 +133,12 @@ def able(api: Api) -> None:
     access.check(api, api.namespace)
 
 
+def able_to_show(api: Api, app: App) -> None:
+    """Check the rights that only a preview Service needs."""
+    if app.preview_service:
+        access.check(api, api.namespace, access.PREVIEW_SERVICE)
+
+
 def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -> Prepared:
     """Find the app, unless that was done, and complete its template; nothing is touched."""
     ready = prepare(api, found.app, found.objects, wanted, there)
@@ -145,7 +152,7 @@ def planned(  # noqa: PLR0913 - what a plan is made of
 ) -> Plan:
     """Plan to begin, or to go on where the same release stands."""
     if ready.memory is None:
-        refuse(api, ready, accept_sync=accept_sync)
+        refuse(api, ready, found.app, accept_sync=accept_sync)
         return fresh(ready, found.app, content=content or digest(found.app, found.objects), why=why)
     if ready.memory.preview != template_digest(ready.preview):
         app = found.app.name

@@ -28,9 +28,11 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("", "configmaps", (*READ, "create", "patch")),
     ("coordination.k8s.io", "leases", ("get", "create", "update")),
 )
+PREVIEW_SERVICE = (("", "services", ("create", "delete")),)  # only where a spec has a previewService
+Rights = tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
-def check(api: Api, namespace: str) -> None:
+def check(api: Api, namespace: str, needed: Rights = NEEDED) -> None:
     """Raise Forbidden, naming every verb that is missing."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
@@ -38,7 +40,7 @@ def check(api: Api, namespace: str) -> None:
         "spec": {"namespace": namespace},
     }
     rules = api.post(f"{AUTHORIZATION}/selfsubjectrulesreviews", review)["status"]["resourceRules"] or []
-    missing = [one for one in _each() if not _allows(rules, *one) and not _asked(api, namespace, *one)]
+    missing = [one for one in _each(needed) if not _allows(rules, *one) and not _asked(api, namespace, *one)]
     if missing:
         verbs = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
         raise Forbidden(
@@ -47,8 +49,8 @@ def check(api: Api, namespace: str) -> None:
         )
 
 
-def _each() -> Iterator[tuple[str, str, str]]:
-    return ((group, resource, verb) for group, resource, verbs in NEEDED for verb in verbs)
+def _each(needed: Rights) -> Iterator[tuple[str, str, str]]:
+    return ((group, resource, verb) for group, resource, verbs in needed for verb in verbs)
 
 
 def _allows(rules: list[Json], group: str, resource: str, verb: str) -> bool:

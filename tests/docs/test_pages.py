@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from deployctl import errors
 from deployctl.cli import COMMANDS, app
-from deployctl.cluster.access import NEEDED
+from deployctl.cluster.access import NEEDED, PREVIEW_SERVICE
 from deployctl.spec import read
 from strategies.analysis import Analysis, Answer, Measurement
 from tests.docs import machine, written
@@ -178,7 +178,9 @@ def test_every_right_is_explained_and_in_the_role() -> None:
         ("" if group == "core" else group, resource, frozenset(verbs.split(", ")))
         for group, resource, verbs in rows[1:]
     }
-    assert told == {(group, resource, frozenset(verbs)) for group, resource, verbs in NEEDED}
+    assert told == {
+        (group, resource, frozenset(verbs)) for group, resource, verbs in (*NEEDED, *PREVIEW_SERVICE)
+    }
     role = yaml.safe_load((ROOT / "manifests/rbac/role.yaml").read_text())
     given = {
         (group, resource, frozenset(rule["verbs"]))
