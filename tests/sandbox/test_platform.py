@@ -42,17 +42,18 @@ def install(sandbox: Practice, tmp_path: Path) -> Install:
         done = sandbox.run(command, env={"DEPLOYCTL_SANDBOX": str(sandbox.home.folder)})
         assert done.returncode == 0, done.stderr
         app.kubectl("rollout", "status", f"deployment/{name}")
-        sandbox.wait(lambda: len(app.endpoints()) == 2 and _address(app), what=f"the endpoints of {name}")
+        sandbox.wait(lambda: len(app.endpoints()) == 2 and _is_reached(app), what=f"the endpoints of {name}")
         return app
 
     return applied
 
 
-def _address(app: PracticeApp) -> str:
+def _is_reached(app: PracticeApp) -> bool:
+    """Whether the Service has an address, and its front door stands open there."""
     try:
-        return app.url("", "http")
-    except KeyError:
-        return ""
+        return bool(fetched(app.url("/", "http")))
+    except (KeyError, OSError):
+        return False
 
 
 def fetched(url: str, fields: Any = None) -> Any:
