@@ -65,12 +65,12 @@ def fetched(url: str, fields: Any = None) -> Any:
 def is_answered(address: str) -> bool:
     """Whether anybody says anything to one who speaks HTTP/2 there."""
     host, port = address.split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as sock:
-        try:
+    try:
+        with socket.create_connection((host, int(port)), timeout=5) as sock:
             sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             return sock.recv(1) != b""
-        except ConnectionError:
-            return False
+    except ConnectionError:
+        return False
 
 
 def test_payments_books_on_balances_that_it_is_told_of(install: Install) -> None:
