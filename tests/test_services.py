@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from deployctl import services
 from deployctl.errors import UsageError
 from deployctl.observe import Witness as Nothing
 from deployctl.observe import observe, selects
-from strategies.model import Wait
+from strategies.model import Pin, Wait
 from strategies.steps import finish
 from tests.objects import (
     Json,
@@ -96,3 +98,8 @@ def finishing(*, published: bool):
     pods = (ending, *(pod(NEW, f"new-{at}") for at in range(6)))
     look = snapshot(thing, (old, NEW), pods, (pinned,))
     return observe(look, kept.stable, kept.preview, Nothing())
+
+
+def test_pods_that_never_end_are_waited_for_until_the_deadline() -> None:
+    late = replace(finishing(published=True), waited={"leaving": 600.0})
+    assert finish(late) == Pin("wallet", "")
