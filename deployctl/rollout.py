@@ -23,10 +23,11 @@ from deployctl.gates import Asked
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
 from deployctl.memory import Memory, Settings, adopted, annotation, held, load
-from deployctl.observe import Snapshot, Witness, observe, owned_by, replica_set, settled
+from deployctl.observe import Snapshot, Witness, image_ids, observe, owned_by, replica_set, settled
 from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
 from deployctl.spec import Gates
+from deployctl.spoken import because
 from deployctl.template import digest
 from strategies.model import (
     Action,
@@ -124,6 +125,7 @@ class Rollout:
         self._races = 0
         self._others: Others | None = None
         self.writes: dict[str, int] = {}
+        self._ran: dict[str, dict[str, set[str]]] = {}
 
     def run(self) -> Result:
         """Go on until the release is over or only a person can continue; raise what a person must mend."""
@@ -139,6 +141,10 @@ class Rollout:
         """Give what the gates said so far, for the record."""
         return self._stages.said()
 
+    def ran(self, template: str) -> dict[str, tuple[str, ...]]:
+        """Give the image digests that pods of a template ran while this process watched, by container."""
+        return {name: tuple(sorted(one)) for name, one in self._ran.get(template, {}).items()}
+
     def look(self) -> Snapshot:
         """Look at everything, and at what this process wrote last where somebody took it off."""
         return replace(self.view.look(), known=self.known)
@@ -147,11 +153,18 @@ class Rollout:
         look = self.look()
         self._may_act(look)
         self._tell_of_others(look)
+        self._note_images(look)
         seen = self.observe(look)
         step = self._overruled(seen) or self._ended_by_hand(look) or self.strategy.decide(seen)
         self.story.turn(look, seen, step, self._stages)
         self._time(step)
         return self._carry_out(look, seen, step)
+
+    def _note_images(self, look: Snapshot) -> None:
+        """Remember what the pods run while they are there: of a preview that is refused none is left in the end."""
+        for template in (self.memory.stable, self.memory.preview):
+            for name, found in image_ids(look, template).items():
+                self._ran.setdefault(template, {}).setdefault(name, set()).update(found)
 
     def _time(self, step: Step) -> None:
         """Start the timer of a wait; an unbroken one ends as soon as anything else is decided."""
@@ -210,7 +223,7 @@ class Rollout:
         """Give way to a pause and to the time-out."""
         intent = self._intent()
         if intent and intent.wish == "pause" and (seen.paused or seen.phase is None):
-            return Stand(f"paused by {intent.by}")
+            return Stand(because(f"paused by {intent.by}", intent.reason))
         if self._late(seen):
             return self._time_out()
         return None

@@ -65,14 +65,14 @@ def test_a_resumed_release_keeps_who_began_it_and_when(cluster):
 
 def test_what_gates_said_in_several_runs_is_added_up(cluster):
     record(cluster).begin(entry(), None, template())
-    record(cluster).note(entry(gates=["before smoke passed"]))
-    record(cluster).end(entry(gates=["after errors passed"], outcome="promoted"))
-    assert record(cluster).read().releases[0].gates == ["before smoke passed", "after errors passed"]
+    record(cluster).note(entry(gates=("before smoke passed",)))
+    record(cluster).end(entry(gates=("after errors passed",), outcome="promoted"))
+    assert record(cluster).read().releases[0].gates == ("before smoke passed", "after errors passed")
 
 
 def test_only_the_latest_answers_are_kept(cluster):
     record(cluster).begin(entry(), None, template())
-    record(cluster).note(entry(gates=[f"answer {number}" for number in range(150)]))
+    record(cluster).note(entry(gates=tuple(f"answer {number}" for number in range(150))))
     assert record(cluster).read().releases[0].gates[0] == "answer 50"
 
 

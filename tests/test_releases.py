@@ -68,7 +68,7 @@ def planned(cluster: Cluster, preview=NEW, **stages):
     """Plan a fresh release with these gates."""
     now = there(cluster)
     ready = Prepared(now.names, now.deployment, now.services, now.replica_sets, None, template(), preview)
-    return replace(fresh(ready, app(), content="abc", why="planned"), gates=gates(**stages))
+    return replace(fresh(ready, app(), content="abc"), gates=gates(**stages))
 
 
 def run(cluster: Cluster, plan, **options) -> Run:
@@ -95,8 +95,8 @@ def test_a_run_releases_and_writes_down_what_happened(cluster):
     result = run(cluster, planned(cluster, before=YES)).run()
     entry = kept(cluster).releases[0]
     assert result.outcome is Outcome.PROMOTED
-    assert (entry.outcome, entry.why, entry.digest) == ("promoted", "planned", "abc")
-    assert (entry.images, entry.gates) == ({"app": "wallet:2"}, ["before smoke passed: it says pass"])
+    assert (entry.outcome, entry.reason, entry.digest) == ("promoted", "", "abc")
+    assert (entry.images, entry.gates) == ({"app": "wallet:2"}, ("before smoke passed: it says pass",))
     assert cluster.serving() == {"wallet:2": 6}
 
 

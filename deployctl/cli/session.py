@@ -16,14 +16,15 @@ from deployctl.cli.flags import Flags, span
 from deployctl.cluster.api import Api
 from deployctl.cluster.login import Target
 from deployctl.errors import Conflict, DeployctlError, UsageError
-from deployctl.record import Kept, Record
-from deployctl.releases import Run
+from deployctl.record import Kept, Record, Word, now
+from deployctl.releases import Run, holder
 from deployctl.render import words
 from deployctl.render.jsonl import Jsonl, Together
 from deployctl.render.lines import Lines
 from deployctl.render.terminal import colors, interactive
 from deployctl.rollout import Result, Story
 from deployctl.spec import App, from_canonical, read
+from deployctl.spoken import heard
 from strategies.model import Outcome
 
 Json = dict[str, Any]
@@ -86,6 +87,11 @@ def recorded(api: Api, name: str) -> Subject:
             advice="give its spec file, or the right --namespace",
         )
     return Subject(from_canonical(kept.spec), (), kept)
+
+
+def word(verb: str, reason: str) -> Word:
+    """Write down who ran which command, when and why."""
+    return Word(verb, holder(), now(), heard(reason))
 
 
 def tell(text: str) -> None:
