@@ -254,6 +254,11 @@ def refuse(api: Api, ready: Prepared, *, accept_sync: bool = False) -> None:
     """Raise for the first thing that stands against beginning a release now."""
     _startable(ready)
     _selected(api, ready)
+    acceptable(api, ready, accept_sync=accept_sync)
+
+
+def acceptable(api: Api, ready: Prepared, *, accept_sync: bool = False) -> None:
+    """Raise for what stands against this template here, whatever else is in flight."""
     _room(api, ready)
     owner = _synced_by(ready)
     if owner and not accept_sync:

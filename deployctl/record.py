@@ -16,12 +16,11 @@ import msgspec
 from deployctl.cluster.api import FIELD_MANAGER, MERGE_PATCH, Api, NotFound, Request, Stale
 from deployctl.cluster.paths import path
 from deployctl.errors import UsageError
-from deployctl.formats import VERSION, known, releases_of
-from deployctl.formats import Entry as Entry
-from deployctl.formats import Word as Word
+from deployctl.formats import VERSION, Entry, Word, known, releases_of
 from deployctl.secrecy import masked
 from deployctl.spoken import cut
 
+__all__ = ["Entry", "Record", "Word"]
 Json = dict[str, Any]
 Parts = Mapping[str, str | None]
 KEPT = 20

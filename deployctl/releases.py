@@ -305,7 +305,9 @@ class Run:
 
     def _seen(self, entry: Entry, result: Result | None) -> Entry:
         """Write down what was seen: what the gates said, how it ended, what really ran."""
-        stable, preview = (one.revision for one in (self.last.stable, self.last.preview)) if self.last else ("", "")
+        stable, preview = (
+            (one.revision for one in (self.last.stable, self.last.preview)) if self.last else ("", "")
+        )
         stable, preview = self._sides(stable, preview)
         return msgspec.structs.replace(
             entry,
@@ -337,7 +339,11 @@ class Run:
         try:
             return rollout.run()
         finally:
-            self.writes, self.said, self.ran = rollout.writes, rollout.said(), rollout.ran(digest(self.plan.aim))
+            self.writes, self.said, self.ran = (
+                rollout.writes,
+                rollout.said(),
+                rollout.ran(digest(self.plan.aim)),
+            )
             self.last = rollout.observe(rollout.look())
 
     def _take_over(self, view: View) -> Memory:

@@ -75,12 +75,12 @@ def subject(flags: Flags, name: str, first: Callable[[Api], None] = lambda _: No
     app = loaded.apps[0]
     api = connect(flags, app.namespace)
     first(api)
-    return api, Subject(app, loaded.objects[0], Record(api, api.namespace, app.name).read())
+    return api, Subject(app, loaded.objects[0], Record(api, api.namespace, app.name).writable())
 
 
 def recorded(api: Api, name: str) -> Subject:
     """Find an app by the spec that its record keeps."""
-    kept = Record(api, api.namespace, name).read()
+    kept = Record(api, api.namespace, name).writable()
     if kept.spec is None:
         raise UsageError(
             f"no app {name} was released in namespace {api.namespace} (context {api.context})",
@@ -144,8 +144,11 @@ def terminated() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def carry_out(flags: Flags, run: Run, *, back: bool = False) -> int:
-    """Run to the end and say how it ended; interrupted, say what stands and what to run next."""
+def carry_out(flags: Flags, run: Run, *, back: bool = False, last: bool = True) -> int:
+    """Run to the end and say how it ended; interrupted, say what stands and what to run next.
+
+    One command has one result: a run that is not the `last` prints its own only where it is the end all the same.
+    """
     app = run.plan.names.app
     try:
         with terminated(), closing(run.story):
@@ -157,7 +160,11 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False) -> int:
     except DeployctlError as error:
         _tell_stopped(run, app, error)
         raise
-    return _close(flags, run, result, back=back)
+    code = exit_code(run, result, back=back)
+    _tell_end(run, result)
+    if last or code:
+        _print(flags, run, result)
+    return code
 
 
 def _interrupted(run: Run, app: str, code: int) -> int:
@@ -178,7 +185,7 @@ def _tell_next(commands: tuple[str, ...]) -> None:
         tell(f"  next: {one}")
 
 
-def _close(flags: Flags, run: Run, result: Result, *, back: bool) -> int:
+def _tell_end(run: Run, result: Result) -> None:
     app, seen = run.plan.names.app, run.last
     if result.stands:
         tell(f"{app}: {result.reason}; {words.stands(seen) if seen else ''}")
@@ -189,8 +196,6 @@ def _close(flags: Flags, run: Run, result: Result, *, back: bool) -> int:
         if result.armed:
             tell(f"{app}: the old side stands until keepOld has passed; then: deployctl finish {app}")
     _tell_offers(app, result.offers)
-    _print(flags, run, result)
-    return exit_code(run, result, back=back)
 
 
 def _tell_offers(app: str, offers: tuple[str, ...]) -> None:
