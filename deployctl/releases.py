@@ -372,3 +372,10 @@ class Run:
         if not self.force:
             return memory
         return msgspec.structs.replace(memory, phase=Phase.RETURNING.value, why=self.plan.memory.why)
+
+
+def turning(api: Api, there: Found, template: Json | None, heard: Story, why: str) -> Run:
+    """Make the run that takes a release over at once and goes back, telling why."""
+    plan = in_flight(there, None, template)
+    plan = replace(plan, memory=msgspec.structs.replace(plan.memory, why=why))
+    return Run(api, plan, heard, Orders(), force=True)

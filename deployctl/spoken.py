@@ -13,6 +13,7 @@ from deployctl.secrecy import HIDDEN, LOGIN, secret
 
 MOST_LETTERS = 300
 MORE = "…"
+ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")  # ECMA-48: CSI, OSC, C1
 ASSIGNED = re.compile(r"([\w-]+)=(\S+)")
 
 
@@ -26,7 +27,7 @@ def harmless(text: str) -> str:
 
 def reason(text: str) -> str:
     """Give what was said as it is kept: in one line, without a password or a token, at most 300 letters of it."""
-    return cut(_secretless(" ".join(harmless(text).split())), MOST_LETTERS)
+    return cut(_secretless(" ".join(harmless(ESCAPE.sub(" ", text)).split())), MOST_LETTERS)
 
 
 def heard(text: str) -> str:

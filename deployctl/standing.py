@@ -22,6 +22,7 @@ from deployctl.observe import (
     revision,
     stuck,
 )
+from deployctl.past import said
 from deployctl.published import Foreign, Last, Release, Revision, Row, Status, Statuses, Traffic
 from deployctl.record import Entry, Kept
 from deployctl.render import words
@@ -105,8 +106,9 @@ def _release(at: Glance, memory: Memory, seen: Observed) -> Release:
         wish=at.kept.intent.wish if at.kept.intent and at.kept.intent.release == memory.id else "",
         why=memory.why,
         due=_due(at.look, memory),
-        gates=tuple(entry.gates) if entry else (),
+        gates=entry.gates if entry else (),
         trouble=seen.preview.trouble or seen.stable.trouble,
+        words=said(entry) if entry else (),
     )
 
 
@@ -190,7 +192,17 @@ def _last(kept: Kept) -> Last | None:
     if not kept.releases:
         return None
     one = kept.releases[0]
-    return Last(one.id, one.started, one.ended, one.outcome, one.reason, one.by, one.images, tuple(one.gates))
+    return Last(
+        id=one.id,
+        started=one.started,
+        ended=one.ended,
+        outcome=one.outcome,
+        reason=one.reason,
+        by=one.by,
+        images=one.images,
+        gates=one.gates,
+        words=said(one),
+    )
 
 
 def _moved(look: Snapshot) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from deployctl.cli.flags import Flags
 from deployctl.cli.session import carry_out, outliving
-from deployctl.cli.steering import turning
 from deployctl.cluster.api import Api
 from deployctl.errors import Conflict
 from deployctl.prepare import Prepared
 from deployctl.record import Kept, Word
-from deployctl.releases import ROLLBACK, Run, in_flight
+from deployctl.releases import ROLLBACK, Run, in_flight, turning
 from deployctl.rollout import Orders, Story
 from deployctl.spoken import because
 from deployctl.template import digest
@@ -38,6 +37,6 @@ def way_back(api: Api, ready: Prepared, kept: Kept, heard: Story, said: Word) ->
     if memory and memory.phase == Phase.RETURNING.value:
         run = Run(api, in_flight(ready, None, kept.template), heard, Orders(), waiting=outliving(app))
     else:
-        run = turning(api, ready, kept, heard, because(f"replaced by {said.by}", said.reason))
+        run = turning(api, ready, kept.template, heard, because(f"replaced by {said.by}", said.reason))
     run.word = said
     return run

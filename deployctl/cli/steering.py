@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-
-import msgspec
 
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.releasing import keep_seconds
@@ -15,8 +12,8 @@ from deployctl.errors import SpecError
 from deployctl.lock import Lock, fresh, holder_of
 from deployctl.prepare import Found, find, guess, names_of
 from deployctl.record import Intent, Kept, Record, Word
-from deployctl.releases import Run, holder, in_flight
-from deployctl.rollout import Orders, Story
+from deployctl.releases import Run, holder, in_flight, turning
+from deployctl.rollout import Orders
 from deployctl.spec import from_canonical
 from deployctl.spoken import because
 from strategies.model import Wish
@@ -56,17 +53,14 @@ def turn_back(flags: Flags, at: Located, said: Word, *, fast: bool) -> int:
     """Take the release over at once and go back."""
     api, there, kept = at
     run = turning(
-        api, there, kept, story(flags, there.names.app), because(f"aborted by {said.by}", said.reason)
+        api,
+        there,
+        kept.template,
+        story(flags, there.names.app),
+        because(f"aborted by {said.by}", said.reason),
     )
     run.orders, run.word = Orders(fast=fast), said
     return carry_out(flags, run, back=True)
-
-
-def turning(api: Api, there: Found, kept: Kept, heard: Story, why: str) -> Run:
-    """Make the run that takes a release over at once and goes back, telling why."""
-    plan = in_flight(there, None, kept.template)
-    plan = replace(plan, memory=msgspec.structs.replace(plan.memory, why=why))
-    return Run(api, plan, heard, Orders(), force=True)
 
 
 def located(flags: Flags, name: str) -> Located:
