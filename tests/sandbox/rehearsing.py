@@ -93,7 +93,7 @@ class Scene:
         found = loaded(self.name)
         there = prepare(self.api, found.apps[0], self._manifests(), Wanted({"": image}))
         refuse(self.api, there)
-        plan = fresh(there, found.apps[0], content=digest(found.apps[0], found.objects[0]), why="")
+        plan = fresh(there, found.apps[0], content=digest(found.apps[0], found.objects[0]))
         self.world.faults.plan = list(self.faults)
         return self._run(plan, self.orders)
 
