@@ -13,7 +13,8 @@ from deployctl.secrecy import HIDDEN, LOGIN, secret
 
 MOST_LETTERS = 300
 MORE = "…"
-ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")  # ECMA-48: CSI, OSC, C1
+# What a terminal obeys (ECMA-48): control sequences, commands to the window, two-letter escapes.
+ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 ASSIGNED = re.compile(r"([\w-]+)=(\S+)")
 
 

@@ -39,7 +39,8 @@ def test_a_named_revision_comes_back_and_the_record_tells_all_of_it(balances: Ap
         assert app.live_revisions() == {"r1": 6}
     assert as_before(app)
     whole = history(app)
-    assert (whole["kind"], whole["live"]["hash"], whole["wayBack"]) == ("History", first, None)
+    assert (whole["kind"], whole["live"]["hash"]) == ("History", first)
+    assert whole["wayBack"]["hash"] == app.hash_of("r2")
     last, third, second = whole["releases"]
     assert [one["outcome"] for one in (last, third, second)] == ["rolledBack", "promoted", "promoted"]
     assert [one["revision"] for one in (last, third, second)] == [first, app.hash_of("r3"), app.hash_of("r2")]
@@ -49,7 +50,8 @@ def test_a_named_revision_comes_back_and_the_record_tells_all_of_it(balances: Ap
     ]  # fmt: skip
     assert last["words"][0]["by"] == last["by"]
     assert last["reason"] == f"rolled back by {last['by']}: errors in checkout"
-    assert (last["live"], third["live"]) == (True, False)
+    assert [one["live"] for one in (last, third, second)] == [True, False, False]
+    assert [one["wayBack"] for one in (last, third, second)] == [False, False, True]
     assert second["gates"][0].startswith("before smoke passed: /healthz: 200 from 5 of 5 pods")
     ids = {
         box["imageID"].rpartition("@")[2] for pod in app.pods() for box in pod["status"]["containerStatuses"]
