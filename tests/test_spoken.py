@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as any_
 
 from deployctl.spoken import MOST_LETTERS, because, harmless, heard, reason
@@ -30,6 +30,7 @@ def test_a_reason_is_kept_as_one_harmless_line(said, kept):
 
 
 @given(any_.text(any_.characters()))
+@settings(deadline=None)
 def test_whatever_is_said_is_short_printable_and_can_be_written(said):
     kept = reason(said)
     assert len(kept) <= MOST_LETTERS
