@@ -88,16 +88,30 @@ def find(api: Api, names: Names) -> Found:
 
 
 def guess(api: Api, name: str) -> Names:
-    """Name the parts of an app that has no record: the Deployment of that name and the Services that select it."""
-    bare_names = Names(api.namespace, name, name, ())
-    deployment = found(api, bare_names, "deployments", name)
+    """Name the parts of an app that has no record: the Deployment of that name and the Services that select it.
+
+    A release in flight says itself whose it is, whatever the name of its Deployment.
+    """
+    try:
+        deployment = found(api, Names(api.namespace, name, name, ()), "deployments", name)
+    except UsageError:
+        held_for = _held_for(api, name)
+        if held_for is None:
+            raise
+        deployment = held_for
     memory = recalled(deployment, ())
     if memory:
-        return Names(api.namespace, memory.app, name, memory.services)
+        return Names(api.namespace, memory.app, deployment["metadata"]["name"], memory.services)
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     everything = api.get(path(api.namespace, "services"))["items"]
     selecting = (one for one in everything if _matches(one["spec"].get("selector") or {}, labels))
     return Names(api.namespace, name, name, tuple(one["metadata"]["name"] for one in selecting))
+
+
+def _held_for(api: Api, app: str) -> Json | None:
+    """Find the Deployment that a release of an app holds."""
+    every = api.get(path(api.namespace, "deployments"))["items"]
+    return next((one for one in every if (kept := recalled(one)) and kept.app == app), None)
 
 
 def prepare(

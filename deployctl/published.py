@@ -151,7 +151,7 @@ class Foreign(Shown, frozen=True):
 
 
 class Status(Shown, frozen=True):
-    """Everything that `status APP` knows."""
+    """Everything that `status APP` knows; `unknown_record` is the format of a record that is not read here."""
 
     app: str
     namespace: str
@@ -163,6 +163,7 @@ class Status(Shown, frozen=True):
     now: str
     release: Release | None = None
     last: Last | None = None
+    unknown_record: str = ""
     foreign: tuple[Foreign, ...] = ()
     next: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()

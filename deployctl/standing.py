@@ -49,6 +49,7 @@ def status(at: Glance, kubectl: str = "kubectl") -> Status:
         now=_time(at.now),
         release=release,
         last=_last(at.kept),
+        unknown_record=at.kept.unknown,
         foreign=tuple(_foreign(look.deployment, memory.at)) if memory else (),
         next=_next(at, seen, release),
         by_hand=ByHand(kubectl, look, memory).commands() if memory else (),
@@ -66,7 +67,7 @@ def _row(one: Listed) -> Row:
     return Row(
         app=one.app,
         namespace=one.namespace,
-        state=memory.phase if memory else _ended(last, gone=one.deployment is None),
+        state=memory.phase if memory else _ended(one, last),
         ready=deployment.get("status", {}).get("readyReplicas", 0),
         desired=deployment["spec"].get("replicas", 1),
         images=images(deployment["spec"]["template"]),
@@ -75,9 +76,11 @@ def _row(one: Listed) -> Row:
     )
 
 
-def _ended(last: Entry | None, *, gone: bool) -> str:
-    if gone:
+def _ended(one: Listed, last: Entry | None) -> str:
+    if one.deployment is None:
         return "no Deployment"
+    if one.kept.unknown:
+        return "unknown record"
     return (last.outcome or "ended by hand") if last else ""
 
 

@@ -13,10 +13,11 @@ import msgspec
 import pytest
 
 from deployctl.cluster.api import Denied
+from deployctl.cluster.view import Names
 from deployctl.errors import Conflict, DeployctlError, LockHeld, LockLost, UsageError
 from deployctl.lock import holder_of
 from deployctl.memory import load
-from deployctl.prepare import Found, Prepared, find
+from deployctl.prepare import Found, Prepared, find, guess
 from deployctl.record import Record, Word
 from deployctl.releases import Run, back_at_rest, finished_by_itself, fresh, holder, in_flight
 from deployctl.rollout import Orders
@@ -247,6 +248,18 @@ def test_a_release_does_not_begin_where_its_record_has_an_unknown_format(cluster
     with pytest.raises(UsageError, match="has format 3"):
         run(cluster, plan).run()
     assert not cluster.deployment["spec"].get("paused")
+
+
+def test_without_a_record_an_app_is_found_by_the_release_that_holds_its_deployment(cluster):
+    held = died(cluster, after=8).memory
+    thing = cluster.deployment
+    thing["metadata"]["annotations"]["deployctl.dev/release"] = msgspec.structs.replace(
+        held, app="shop"
+    ).dump()
+    cluster.put("deployments", thing)
+    assert guess(Api(cluster), "shop") == Names("igaming", "shop", "wallet", ("wallet",))
+    with pytest.raises(UsageError, match="Deployment odds not found"):
+        guess(Api(cluster), "odds")
 
 
 def test_the_way_back_leaves_a_record_of_an_unknown_format_as_it_is(cluster):

@@ -134,6 +134,8 @@ def _due(one: Status, release: Release) -> str:
 
 def _last(one: Status) -> str:
     last = one.last
+    if one.unknown_record:
+        return f"its record has format {one.unknown_record}, which this deployctl does not know"
     if last is None:
         return "no release on record"
     if not last.outcome:

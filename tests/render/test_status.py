@@ -128,6 +128,15 @@ next
     )
 
 
+def test_a_record_of_an_unknown_format_is_not_called_empty() -> None:
+    one = status(Glance(NAMES, at_rest(), Kept(unknown="3"), None, NOW))
+    assert text(one).startswith(
+        "wallet in igaming: at rest; its record has format 3, which this deployctl does not know\n"
+    )
+    listed = Listed("igaming", "wallet", Kept(unknown="3"), at_rest().deployment, None)
+    assert rows((listed,), NOW).items[0].state == "unknown record"
+
+
 def test_a_release_that_was_ended_by_hand_is_not_called_promoted() -> None:
     assert "was ended by hand, or its end was not written down" in text(glanced(at_rest(), entry()))
 
