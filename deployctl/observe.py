@@ -14,6 +14,7 @@ from deployctl.memory import (
     HASH,
     HELD_SECONDS,
     LABEL,
+    NO_DEADLINE,
     Memory,
     Settings,
     annotation,
@@ -23,7 +24,19 @@ from deployctl.memory import (
     rolling_update,
 )
 from deployctl.template import digest, lingers
-from strategies.model import Observed, Phase, Pod, Question, Service, Side, Stage, Template, Verdict, Wish
+from strategies.model import (
+    Drain,
+    Observed,
+    Phase,
+    Pod,
+    Question,
+    Service,
+    Side,
+    Stage,
+    Template,
+    Verdict,
+    Wish,
+)
 from strategies.quantities import Amount
 from strategies.steps import SPREAD_SECONDS
 
@@ -61,13 +74,25 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """How many rounds are open on a pod, by its own word; None where it has not said, and why."""
+
+    count: int | None = None
+    oldest_seconds: float = 0.0
+    mute: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Witness:
     """What this process has seen happen and no object shows."""
 
     verdicts: Mapping[Question, Verdict] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)
     labels_age_seconds: float = math.inf
+    gone_age_seconds: float = math.inf
     wish: Wish | None = None
+    drain: Drain | None = None
+    rounds: Mapping[str, Open] = field(default_factory=dict)  # by the pod's UID
     fast: bool = False
     reheld: bool = False  # somebody wrote over the hold and we put it back
     gated: frozenset[Stage] = frozenset()
@@ -76,7 +101,8 @@ class Witness:
 def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Observed:
     """State the facts of one look; `stable` and `preview` are digests of pod templates."""
     memory, spec = look.memory, look.deployment["spec"]
-    sides = side(look, stable), side(look, preview)
+    rounds = None if witness.drain is None else witness.rounds
+    sides = side(look, stable, rounds), side(look, preview, rounds)
     template, settings = _template(spec["template"], stable, preview), Settings.of(look.deployment)
     return Observed(
         replicas=spec.get("replicas", 1),
@@ -89,13 +115,17 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         paused=spec.get("paused", False),
         partitioned=_partitioned(look.deployment, memory, *sides),
         returned=_returned(look.deployment, memory, stable),
+        recalled=_returned(look.deployment, memory, stable, held=True),
         tampered=_tampered(look.deployment, memory),
         retiring=template is Template.PREVIEW and settings.min_ready_seconds < HELD_SECONDS,
         shrunk=witness.reheld and _shrunk(look.deployment, memory, sides[0]),
         wish=witness.wish,
+        drain=witness.drain,
         fast=witness.fast,
         gated=witness.gated,
         labels_age_seconds=witness.labels_age_seconds,
+        gone_age_seconds=witness.gone_age_seconds,
+        dying=_dying(look),
         deadline_seconds=_deadline(memory),
         verdicts=witness.verdicts,
         waited=witness.waited,
@@ -143,12 +173,18 @@ def _partitioned(deployment: Json, memory: Memory | None, stable: Side, preview:
     return settled(deployment) and there and sizes
 
 
-def _returned(deployment: Json, memory: Memory | None, stable: str) -> bool:
+def _returned(deployment: Json, memory: Memory | None, stable: str, *, held: bool = False) -> bool:
     if memory is None or memory.phase != Phase.RETURNING.value:
         return False
-    now = Settings.of(deployment)
-    want = Settings(memory.own.min_ready_seconds, memory.own.progress_deadline_seconds, RETURNING_STRATEGY)
-    return now == want and digest(deployment["spec"]["template"]) == stable
+    there = Settings.of(deployment) == way_back(memory.own, held=held)
+    return there and digest(deployment["spec"]["template"]) == stable
+
+
+def way_back(own: Settings, *, held: bool) -> Settings:
+    """Give the settings under which stable comes back: beside a preview that goes as it comes or, held, that stays."""
+    if held:
+        return Settings(HELD_SECONDS, NO_DEADLINE, RETURNING_STRATEGY)
+    return Settings(own.min_ready_seconds, own.progress_deadline_seconds, RETURNING_STRATEGY)
 
 
 def _tampered(deployment: Json, memory: Memory | None) -> bool:
@@ -182,8 +218,8 @@ def revision(replica_set: Json) -> int:
     return int((replica_set["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision", 0))
 
 
-def side(look: Snapshot, template: str) -> Side:
-    """State one revision: its ReplicaSet, its live pods, its trouble."""
+def side(look: Snapshot, template: str, rounds: Mapping[str, Open] | None = None) -> Side:
+    """State one revision: its ReplicaSet, its live pods with the rounds on them, its trouble."""
     owner = replica_set(look.replica_sets, template)
     if owner is None:
         return Side("", trouble="")
@@ -192,7 +228,7 @@ def side(look: Snapshot, template: str) -> Side:
     return Side(
         revision=owner["metadata"]["labels"][HASH],
         desired=owner["spec"].get("replicas", 0),
-        pods=tuple(_pod(one, behind) for one in sorted(pods, key=_age)),
+        pods=tuple(_pod(one, behind, rounds) for one in sorted(pods, key=_age)),
         trouble=_refused(owner) or next((why for one in pods if (why := stuck(one))), ""),
         lingers=lingers(owner["spec"]["template"], SPREAD_SECONDS),
     )
@@ -217,6 +253,12 @@ def _image_ids(pod: Json) -> Iterator[tuple[str, str]]:
             yield one["name"], digest_
 
 
+def _dying(look: Snapshot) -> int:
+    """Count the pods that go and that the endpoints still name: the slices follow a second or more behind at times."""
+    named = _behind(look.slices)
+    return sum(named[one["metadata"]["name"]] > 0 for one in look.pods if not live(one))
+
+
 def _age(pod: Json) -> tuple[str, str]:
     return pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]
 
@@ -236,14 +278,18 @@ def _behind(slices: Iterable[Json]) -> Counter[str]:
     return Counter(name for _, name in pairs)
 
 
-def _pod(pod: Json, behind: Counter[str]) -> Pod:
+def _pod(pod: Json, behind: Counter[str], rounds: Mapping[str, Open] | None) -> Pod:
     meta = pod["metadata"]
+    told = Open(0) if rounds is None else rounds.get(meta["uid"], Open())
     return Pod(
         name=meta["name"],
         ready=ready(pod),
         labelled=LABEL in (meta.get("labels") or {}),
         detached=(meta.get("annotations") or {}).get(COST) == DETACHED_COST,
         endpoints=behind[meta["name"]],
+        rounds=told.count,
+        oldest_seconds=told.oldest_seconds,
+        mute=told.mute,
     )
 
 

@@ -156,9 +156,14 @@ def _back(strategy: Strategy, world: World, pace: Pace) -> Span:
 
 
 def _coming_back(one: Planned, pace: Pace) -> Planned:
-    """Expect stable pods to come as fast as others; their deadline is the worst case."""
-    waits = isinstance(one.step, Wait) and one.step.key == "stable"
-    return replace(one, expected_seconds=pace.ready_seconds) if waits else one
+    """Expect stable pods to come as fast as others, at worst by their deadline; tidying up after that is not on the way."""
+    match one.step:
+        case Wait("stable"):
+            return replace(one, expected_seconds=pace.ready_seconds)
+        case Wait("gone"):
+            return replace(one, expected_seconds=0.0, worst_seconds=0.0)
+        case _:
+            return one
 
 
 def _not_released(found: Prepared) -> Iterator[str]:

@@ -25,7 +25,7 @@ from deployctl.observe import replica_set
 from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, Word, now
 from deployctl.rollout import TICK_SECONDS, Orders, Result, Rollout, Story, raised
-from deployctl.spec import App, Gates, canonical
+from deployctl.spec import App, Drain, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
 from strategies.blue_green import BlueGreen
 from strategies.model import Observed, Outcome, Phase, Strategy
@@ -64,6 +64,7 @@ class Plan:
     preview: Json
     spec: Json | None = None
     digest: str = ""
+    drain: Drain = field(default_factory=Drain)
     taken_over: bool = False
     toward: Outcome = Outcome.PROMOTED
 
@@ -101,7 +102,7 @@ def fresh(ready: Prepared, app: App, *, content: str) -> Plan:
         ready.stable,
         ready.preview,
     )
-    return replace(plan, spec=canonical(app), digest=content)
+    return replace(plan, spec=canonical(app), digest=content, drain=app.spec.drain)
 
 
 def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
@@ -119,7 +120,9 @@ def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
     gates = app.spec.gates if app else Gates()
     plan = Plan(there.names, there.deployment, _strategy(memory, app), gates, memory, stable, preview)
     gone = memory.phase == Phase.RETURNING.value
-    return replace(plan, taken_over=True, toward=Outcome.ABORTED if gone and plan.rollback else plan.toward)
+    drain = app.spec.drain if app else plan.drain
+    toward = Outcome.ABORTED if gone and plan.rollback else plan.toward
+    return replace(plan, taken_over=True, toward=toward, drain=drain)
 
 
 def finished_by_itself(there: Found) -> bool:
@@ -331,6 +334,7 @@ class Run:
             lock=lock,
             story=self.story,
             orders=self.orders,
+            drain=self.plan.drain,
             known=memory if self.plan.taken_over else None,
             clock=self.means.clock,
             stages=self.means.stages,

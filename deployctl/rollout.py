@@ -20,15 +20,27 @@ from deployctl.cluster.paths import path
 from deployctl.cluster.view import View
 from deployctl.errors import Conflict, LockLost, TimedOut
 from deployctl.gates import Asked
+from deployctl.gates.http import port_of
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
 from deployctl.memory import Memory, Settings, adopted, annotation, held, load
-from deployctl.observe import Snapshot, Witness, image_ids, observe, owned_by, replica_set, settled
+from deployctl.observe import (
+    Snapshot,
+    Witness,
+    image_ids,
+    live,
+    observe,
+    owned_by,
+    replica_set,
+    settled,
+)
 from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
-from deployctl.spec import Gates
+from deployctl.rounds import Census
+from deployctl.spec import Drain, Gates
 from deployctl.spoken import because
 from deployctl.template import digest
+from strategies import model
 from strategies.model import (
     Action,
     Admit,
@@ -37,11 +49,14 @@ from strategies.model import (
     Begin,
     Detach,
     End,
+    Finish,
+    Hold,
     Observed,
     Outcome,
     Phase,
     Rehold,
     Restore,
+    Return,
     Stage,
     Stand,
     Step,
@@ -50,6 +65,7 @@ from strategies.model import (
     Wait,
     Wish,
 )
+from strategies.steps import open_rounds
 
 Json = dict[str, Any]
 TICK_SECONDS = 1.0  # how often a countdown is told anew; costs no call
@@ -92,6 +108,7 @@ class Orders:
     keep_seconds: float = 300.0  # how long an armed release keeps the old side
     wish: Wish | None = None
     fast: bool = False
+    proceed: bool = False  # remove pods though rounds are open on them
 
 
 @dataclass
@@ -108,6 +125,7 @@ class Rollout:
     lock: Lock
     story: Story
     orders: Orders = field(default_factory=Orders)
+    drain: Drain = field(default_factory=Drain)
     known: Memory | None = None  # what this run wrote to the Deployment last
     clock: Callable[[], float] = time.monotonic
     stages: Callable[[Callable[[], None]], Stages] = Stages  # is given what wakes the loop
@@ -119,11 +137,16 @@ class Rollout:
         self._since: dict[str, float] = {}
         self._unbroken: set[str] = set()
         self._labelled = float("-inf")
+        self._lived: frozenset[str] = frozenset()
+        self._went = self._began  # what went right before this process began, it did not see
         self._reheld = False
         self._timed_out = False
         self._silent_since: float | None = None
         self._races = 0
         self._others: Others | None = None
+        self._draining = False
+        self._census = self._rounds()
+        self._cut: list[str] = []
         self.writes: dict[str, int] = {}
         self._ran: dict[str, dict[str, set[str]]] = {}
 
@@ -136,10 +159,26 @@ class Rollout:
                     return ended
         finally:
             self._stages.stop()
+            if self._census:
+                self._census.stop()
+
+    def _rounds(self) -> Census | None:
+        """Make what asks the pods for their rounds, where the app tells of any."""
+        rounds = self.drain.rounds
+        if rounds is None:
+            return None
+        service = self.view.look().services[0]
+        return Census(
+            rounds,
+            self._proxy,
+            lambda pod: port_of(pod, service, rounds.port),
+            self.view.signal.ring,
+            self.clock,
+        )
 
     def said(self) -> tuple[str, ...]:
-        """Give what the gates said so far, for the record."""
-        return self._stages.said()
+        """Give what the gates said so far, and which rounds were cut, for the record."""
+        return (*self._stages.said(), *self._cut)
 
     def ran(self, template: str) -> dict[str, tuple[str, ...]]:
         """Give the image digests that pods of a template ran while this process watched, by container."""
@@ -154,6 +193,8 @@ class Rollout:
         self._may_act(look)
         self._tell_of_others(look)
         self._note_images(look)
+        self._count_the_living(look)
+        self._ask_for_rounds(look)
         seen = self.observe(look)
         step = self._overruled(seen) or self._ended_by_hand(look) or self.strategy.decide(seen)
         self.story.turn(look, seen, step, self._stages)
@@ -166,9 +207,25 @@ class Rollout:
             for name, found in image_ids(look, template).items():
                 self._ran.setdefault(template, {}).setdefault(name, set()).update(found)
 
+    def _count_the_living(self, look: Snapshot) -> None:
+        """Witness when a pod was last seen to go."""
+        living = frozenset(one["metadata"]["uid"] for one in look.pods if live(one))
+        if self._lived - living:
+            self._went = self.clock()
+        self._lived = living
+
+    def _ask_for_rounds(self, look: Snapshot) -> None:
+        """Have the pods of the side that is to go asked."""
+        if self._census is None:
+            return
+        back = look.memory and look.memory.phase == Phase.RETURNING.value
+        owner = replica_set(look.replica_sets, self.memory.preview if back else self.memory.stable)
+        self._census.ask(one for one in look.pods if owner and owned_by(one, owner) and live(one))
+
     def _time(self, step: Step) -> None:
         """Start the timer of a wait; an unbroken one ends as soon as anything else is decided."""
         key = step.key if isinstance(step, Wait) else ""
+        self._draining = key.startswith("rounds ")
         self._since = {one: at for one, at in self._since.items() if one == key or one not in self._unbroken}
         if isinstance(step, Wait):
             self._since.setdefault(key, self.clock())
@@ -185,11 +242,22 @@ class Rollout:
             verdicts=self._stages.verdicts(),
             waited={key: now - since for key, since in self._since.items()},
             labels_age_seconds=now - self._labelled,
+            gone_age_seconds=now - self._went,
             wish=wishes.get(intent.wish, self.orders.wish) if intent else self.orders.wish,
+            drain=self._patience(),
+            rounds=self._census.open() if self._census else {},
             fast=self.orders.fast,
             reheld=self._reheld,
             gated=frozenset(stage for stage in Stage if getattr(self.gates, stage.value)),
         )
+
+    def _patience(self) -> model.Drain | None:
+        """Say how long rounds are waited for; not at all where a person said so."""
+        if self._census is None:
+            return None
+        if self.orders.proceed:
+            return model.Drain(0.0, proceed=True)
+        return model.Drain(self.drain.timeout_seconds, self.drain.on_timeout == "proceed")
 
     def _intent(self) -> Intent | None:
         intent = intent_of(self.view.record())
@@ -230,7 +298,7 @@ class Rollout:
 
     def _late(self, seen: Observed) -> bool:
         under_way = seen.phase in {Phase.TRYING, Phase.PROMOTING} and "keepOld" not in self._since
-        return under_way and self.clock() - self._began > self.orders.timeout_seconds
+        return under_way and not self._draining and self.clock() - self._began > self.orders.timeout_seconds
 
     def _time_out(self) -> Step:
         reason = f"timed out after {self.orders.timeout_seconds:g}s"
@@ -263,7 +331,12 @@ class Rollout:
         self.view.signal.wait(seconds)
 
     def _arm(self, look: Snapshot, seen: Observed) -> Result | None:
-        """Leave the rest to Kubernetes: the old side goes when keepOld has passed, whoever lives then."""
+        """Leave the rest to Kubernetes: the old side goes when keepOld has passed, whoever lives then.
+
+        Not where rounds may be open on it: Kubernetes does not ask.
+        """
+        if self._census:
+            return Result(Outcome.PROMOTED, armed=True)
         owner = replica_set(look.replica_sets, self.memory.preview)
         ready = oldest_ready_seconds(
             (one for one in look.pods if owner and owned_by(one, owner)), self.api.now()
@@ -283,6 +356,7 @@ class Rollout:
             return None
         self._witnessed(action)
         self.story.did(action, seen)
+        self._tell_of_cuts(action, seen)
         if isinstance(action, Turn):
             self._tell_last_words(look)
         if isinstance(action, Restore):
@@ -290,6 +364,23 @@ class Rollout:
             why = look.memory.why if look.memory else ""
             return Result(action.outcome, why, timed_out=self._timed_out, offers=self._offers(action.outcome))
         return None
+
+    def _tell_of_cuts(self, action: Action, seen: Observed) -> None:
+        """Tell, and keep for the record, that pods go on which rounds are open."""
+        match action:
+            case Hold():
+                going = tuple(pod for pod in seen.stable.pods if pod.detached)
+            case Finish():
+                going = seen.stable.pods
+            case Return(held=False):
+                going = seen.preview.pods
+            case _:
+                return
+        busy = tuple(pod for pod in going if pod.rounds != 0)
+        if seen.drain and busy:
+            why = "as --fast says" if seen.fast else "their time was over"
+            self._cut.append(f"cut {open_rounds(busy)}: {why}")
+            self.story.note(self._cut[-1])
 
     def _as_planned(self, now: Json) -> None:
         """Begin on the Deployment that was planned on: what somebody wrote since then would be lost in the end."""

@@ -16,6 +16,7 @@ from deployctl.document import Document, Place, Table
 from deployctl.errors import Problem, SpecError
 from deployctl.reading import INVALID, Reader, node, written
 from deployctl.shapes import Chosen, shape
+from strategies.quantities import NONE
 
 DEFAULT_FILE = "deployctl.yaml"
 DNS_LABEL = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -70,13 +71,34 @@ class Workload(Struct, frozen=True, kw_only=True):
     services: Annotated[tuple[Label, ...], Meta(min_length=1, extra={"unique": ""})]
 
 
+class Rounds(Struct, frozen=True, kw_only=True):
+    """Where each pod tells how many rounds are open on it.
+
+    path: of a page that answers with a JSON object
+    field: in that object, the number of open rounds
+    oldest: in that object, the age of the oldest one in seconds, where it tells
+    port: number or name; the targetPort of the first listed Service unless it is given
+    """
+
+    path: Annotated[str, Meta(pattern="^/", extra={"expected": "a path that starts with /"})]
+    field: str = "open"
+    oldest: str = "oldestSeconds"
+    port: int | str | None = None
+
+
 class Drain(Struct, frozen=True, kw_only=True):
     """How pods lose their traffic before they go.
 
     preStop: sleep of a container that has no preStop of its own; `keep` leaves the template alone
+    rounds: where a pod tells how many rounds are open on it; it is not removed before there is none
+    timeout: how long that is waited for
+    onTimeout: then let a person decide (hold), or remove the pods all the same (proceed)
     """
 
     pre_stop_seconds: float | Literal["keep"] = 5.0
+    rounds: Rounds | None = None
+    timeout_seconds: float = 600.0
+    on_timeout: Literal["hold", "proceed"] = "hold"
 
 
 class Gate(Struct, frozen=True, kw_only=True):
@@ -136,6 +158,13 @@ class Spec(Struct, frozen=True, kw_only=True):
     strategy: Annotated[Chosen, Meta(extra={"group": plugins.STRATEGIES})]
     drain: Drain = Drain()
     gates: Gates = Gates()
+
+    def __post_init__(self) -> None:
+        surge = getattr(self.strategy.options, "surge", None)
+        if self.drain.rounds and surge == NONE:
+            raise ValueError(
+                "drain: rounds without a surge leave the app a batch short for as long as they last; expected surge above 0"
+            )
 
 
 class Header(Struct, frozen=True, kw_only=True):

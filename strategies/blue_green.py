@@ -24,7 +24,7 @@ from strategies.model import (
     Wish,
 )
 from strategies.quantities import WHOLE, Amount, surge_percent
-from strategies.steps import arriving, ask, carried, finish, go_back, guard, linger, pin, rehold, spread
+from strategies.steps import arriving, ask, carried, drained, finish, go_back, guard, linger, pin, rehold
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class BlueGreen:
             or carried(seen, seen.preview, seen.stable)
             or ask(seen, Stage.AFTER, seen.preview.revision, seen.preview.pods)
             or self._keep(seen)
-            or spread(seen, seen.stable, "old side")
+            or drained(seen, seen.stable.pods, seen.stable, "old side")
             or Finish()
         )
 

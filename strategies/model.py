@@ -63,6 +63,9 @@ class Pod:
     labelled: bool = False  # carries the valve's label
     detached: bool = False  # marked to go: first in line when its ReplicaSet shrinks
     endpoints: int = 0  # in how many listed Services it is a ready endpoint
+    rounds: int | None = 0  # open on it by its own word, given twice and fresh; None: it has not said
+    oldest_seconds: float = 0.0  # how long the oldest of them has been open
+    mute: str = ""  # why it has not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,14 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """How long pods that lost their traffic may take to end their rounds, and whether they go then all the same."""
+
+    seconds: float = 600.0
+    proceed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One consistent look. Times in seconds, witnessed by this process on a clock that cannot jump."""
 
@@ -137,15 +148,19 @@ class Observed:
     paused: bool = False
     partitioned: bool = False  # both ReplicaSets have the sizes that the hold asks for
     returned: bool = False  # the way-back settings stand: old template, maxUnavailable 0, unpaused
+    recalled: bool = False  # the same, held: stable comes back beside the preview, which stays
     tampered: bool = False  # the hold's own fields are not as we wrote them
     retiring: bool = (
         False  # the preview's template with the user's minReadySeconds: old pods go once it is available
     )
     shrunk: bool = False  # the stable side lost pods to somebody's write, not to scaling
     wish: Wish | None = None
+    drain: Drain | None = None  # None: the app tells of no rounds
     fast: bool = False  # rollback --fast: no waiting for drains on the way back
     gated: frozenset[Stage] = frozenset(Stage)  # the stages that have gates at all
     labels_age_seconds: float = math.inf  # since this process last labelled a pod
+    gone_age_seconds: float = math.inf  # since this process last saw a pod of either side go
+    dying: int = 0  # pods on their way out that the endpoints still name as ready
     deadline_seconds: float = 600.0  # the Deployment's own progressDeadlineSeconds
     verdicts: Mapping[Question, Verdict] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)
@@ -254,7 +269,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """The old template with room to surge and none to lose: stable comes back, then the preview goes."""
+    """The old template with room to surge and none to lose: stable comes back, then the preview goes.
+
+    `held`: the preview stays, for rounds are open on pods of it that serve.
+    """
+
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ the Services never falls under the Deployment's size, or where `surge: 0` was ch
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from strategies.model import (
@@ -26,17 +27,17 @@ from strategies.model import (
 )
 from strategies.quantities import NONE, Amount, next_target
 from strategies.steps import (
-    LABELS_SECONDS,
     admit_newborn,
     arriving,
     ask,
     ask_each,
+    drained,
     finish,
     go_back,
     guard,
     linger,
-    spread,
-    valve,
+    valve_off,
+    valve_on,
 )
 
 QUARTER = Amount(25, percent=True)
@@ -73,7 +74,7 @@ class Rolling:
             or _arrived(seen)
             or _let_in(seen)
             or self._rest(seen)
-            or _valve_on(seen)
+            or valve_on(seen)
             or self._detach(seen)
             or self._advance(seen)
         )
@@ -82,7 +83,7 @@ class Rolling:
         """Watch a batch that was let in, with the valve off; once, and not where the next is under way."""
         if not seen.preview.desired or _detached(seen) or self._rested(seen):
             return None
-        return valve(seen, on=False) or self._bake(seen) or self._ask_admitted(seen)
+        return valve_off(seen) or self._bake(seen) or self._ask_admitted(seen)
 
     def _rested(self, seen: Observed) -> bool:
         return not (self._bake(seen) or self._ask_admitted(seen))
@@ -102,10 +103,11 @@ class Rolling:
         excess = self._excess(seen)
         order = sorted(seen.stable.pods, key=_goes_first)
         going, staying = order[:excess], order[excess:]
+        names = ", ".join(pod.name for pod in _detached(seen))
         return (
             next((Admit(pod.name) for pod in staying if pod.detached), None)
             or next((Detach(pod.name) for pod in going if not pod.detached), None)
-            or _drained(seen, _detached(seen))
+            or drained(seen, _detached(seen), seen.stable, names)
         )
 
     def _excess(self, seen: Observed) -> int:
@@ -165,33 +167,16 @@ def _dark(seen: Observed) -> tuple[Pod, ...]:
 
 def _kept_dark(seen: Observed) -> Step | None:
     """Put the valve back where somebody took it off, or turn it on for a pod that was born without it."""
-    return _valve_on(seen) if _dark(seen) else None
+    return valve_on(seen) if _dark(seen) else None
 
 
 def _detached(seen: Observed) -> tuple[Pod, ...]:
     return tuple(pod for pod in seen.stable.pods if pod.detached)
 
 
-def _valve_on(seen: Observed) -> Step | None:
-    """Label every pod that serves, let the label be seen everywhere, and only then ask for it."""
-    if seen.stable.gone or all(one.valve for one in seen.services):
-        return None
-    bare = (pod for pod in seen.stable.pods if not pod.labelled and not pod.detached)
-    return next((Admit(pod.name) for pod in bare), None) or _labels_seen(seen) or valve(seen, on=True)
+def _goes_first(pod: Pod) -> tuple[bool, bool, float, str]:
+    """Order old pods as their ReplicaSet removes them: one that is not ready goes first, whatever its mark.
 
-
-def _labels_seen(seen: Observed) -> Step | None:
-    left = LABELS_SECONDS - seen.labels_age_seconds
-    return Wait("labels", "the pods' labels to be seen", left) if left > 0 else None
-
-
-def _goes_first(pod: Pod) -> tuple[bool, bool, str]:
-    """Order old pods as their ReplicaSet removes them: one that is not ready goes first, whatever its mark."""
-    return (pod.ready, not pod.detached, pod.name)
-
-
-def _drained(seen: Observed, detached: tuple[Pod, ...]) -> Step | None:
-    if any(pod.endpoints for pod in detached):
-        return Wait("detached", "the detached pods to leave the endpoints")
-    names = ", ".join(pod.name for pod in detached)
-    return spread(seen, seen.stable, names) if detached else None
+    Of those that are still to be chosen the one with the fewest open rounds.
+    """
+    return (pod.ready, not pod.detached, math.inf if pod.rounds is None else pod.rounds, pod.name)

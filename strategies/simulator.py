@@ -135,12 +135,16 @@ class World:
                 return self._written(replace(self._last, held=False, paused=True), phase=Phase.FINISHING)
             case Turn():
                 return replace(self, phase=Phase.RETURNING)
-            case Return():
-                return self._written(WAY_BACK, template=Template.STABLE)
+            case Return(held):
+                return self._written(replace(WAY_BACK, held=held), template=Template.STABLE)
             case Restore(outcome):  # pragma: no branch - there is no other
                 kept = Template.PREVIEW if outcome is Outcome.PROMOTED else Template.STABLE
                 world = self._written(self.users, template=kept, phase=None)
                 return replace(world, wrote=None, kept=(0, 0), reheld=False)
+
+    @property
+    def pods(self) -> tuple[Pod, ...]:
+        return (*self.stable.pods, *self.preview.pods)
 
     @property
     def _last(self) -> Settings:
@@ -270,6 +274,7 @@ class World:
             partitioned=old <= self.replicas - fewer
             and new >= min(self.replicas, self.replicas + more - old),
             returned=self.template is Template.STABLE and self.settings == WAY_BACK,
+            recalled=self.template is Template.STABLE and self.settings == replace(WAY_BACK, held=True),
             tampered=self.wrote not in (None, self.settings),
             retiring=self.template is Template.PREVIEW and not self.settings.held,
             shrunk=self.reheld and size == self.replicas and old < kept,

@@ -21,14 +21,18 @@ from strategies.model import (
     Return,
     Side,
     Stage,
+    Stand,
     Step,
     Turn,
     Valve,
     Wait,
 )
+from strategies.quantities import duration
 
 SPREAD_SECONDS = 2.0  # from the EndpointSlices to every node's data plane (kube-proxy batches for up to 1 s)
 LABELS_SECONDS = 0.3  # from a pod's label to the endpoints controller's view of it
+SILENT_SECONDS = 5.0  # how long the way back waits for pods that do not say how many rounds are open
+GONE_SECONDS = 2.0  # from a pod's end to the endpoints controller's view of it, on a busy control plane
 
 
 def rehold(seen: Observed) -> Step | None:
@@ -93,6 +97,26 @@ def valve(seen: Observed, *, on: bool) -> Step | None:
     return next((Valve(one.name, on) for one in seen.services if one.valve is not on), None)
 
 
+def unpin(seen: Observed) -> Step | None:
+    return _widened(seen, pin(seen, ""))
+
+
+def valve_off(seen: Observed) -> Step | None:
+    return _widened(seen, valve(seen, on=False))
+
+
+def _widened(seen: Observed, step: Step | None) -> Step | None:
+    """Let a Service select more only once the endpoints controller has seen the last pods go.
+
+    It watches pods and Services apart: told of the Service first, it takes the dying pods in as endpoints, and
+    kube-proxy keeps them for the second between two of its syncs. Old pods that sleep in preStop outlast that.
+    """
+    left = GONE_SECONDS - seen.gone_age_seconds
+    if step is None or left <= 0 or (seen.stable.lingers and seen.phase is not Phase.RETURNING):
+        return step
+    return Wait("gone", "the endpoints controller to have seen the last pods go", left)
+
+
 def carried(seen: Observed, side: Side, other: Side) -> Step | None:
     """Wait until the endpoints are the ready pods of one side and nothing else."""
     every = len(seen.services)
@@ -106,6 +130,52 @@ def spread(seen: Observed, leaving: Side, key: str) -> Step | None:
     if leaving.lingers or seen.fast:
         return None
     return linger(seen, f"spread {key}", SPREAD_SECONDS, "the endpoints' change to reach every node")
+
+
+def drained(seen: Observed, pods: tuple[Pod, ...], side: Side, key: str) -> Step | None:
+    """Wait until pods have left the endpoints, every node has heard of it, and their rounds are over."""
+    if any(pod.endpoints for pod in pods):
+        return Wait("detached", "the detached pods to leave the endpoints")
+    return (spread(seen, side, key) or rounds_over(seen, pods, key)) if pods else None
+
+
+def rounds_over(seen: Observed, pods: tuple[Pod, ...], key: str) -> Step | None:
+    """Wait until the rounds on pods without traffic have ended; past the deadline a person decides, or the spec has."""
+    busy = tuple(pod for pod in pods if pod.rounds != 0)
+    if seen.drain is None or not busy or (seen.fast and seen.phase is Phase.RETURNING):
+        return None
+    timer, silent = f"rounds {key}", all(pod.rounds is None for pod in busy)
+    waited = seen.waited.get(timer, 0.0)
+    if silent and seen.phase is Phase.RETURNING and waited >= SILENT_SECONDS:
+        return None  # the way back does not need the new version's word
+    if waited < seen.drain.seconds:
+        return Wait(timer, f"{open_rounds(busy)} to end", seen.drain.seconds)
+    if seen.drain.proceed:
+        return None
+    return Stand(f"{open_rounds(busy)} did not end in {duration(seen.drain.seconds)}; their pods stay")
+
+
+def open_rounds(pods: tuple[Pod, ...]) -> str:
+    """Count the rounds on pods: `5 open rounds on 2 pods (the oldest 1m30s)`, and who has not said."""
+    told = [pod for pod in pods if pod.rounds]
+    mute = [f"{pod.name} ({pod.mute})" if pod.mute else pod.name for pod in pods if pod.rounds is None]
+    oldest = max((pod.oldest_seconds for pod in told), default=0.0)
+    age = f" (the oldest {duration(round(oldest))})" if oldest else ""
+    counted = f"{sum(pod.rounds or 0 for pod in told)} open rounds on {len(told)} pods{age}"
+    return " and ".join([counted] * bool(told) + [f"the unknown rounds of {', '.join(mute)}"] * bool(mute))
+
+
+def valve_on(seen: Observed) -> Step | None:
+    """Label every stable pod that serves, let the label be seen everywhere, and only then ask for it."""
+    if seen.stable.gone or all(one.valve for one in seen.services):
+        return None
+    bare = (pod for pod in seen.stable.pods if not pod.labelled and not pod.detached)
+    return next((Admit(pod.name) for pod in bare), None) or _labels_seen(seen) or valve(seen, on=True)
+
+
+def _labels_seen(seen: Observed) -> Step | None:
+    left = LABELS_SECONDS - seen.labels_age_seconds
+    return Wait("labels", "the pods' labels to be seen", left) if left > 0 else None
 
 
 def admit_newborn(seen: Observed, side: Side) -> Step | None:
@@ -148,13 +218,20 @@ def _exact(seen: Observed) -> Step | None:
 
 
 def _hands_off(seen: Observed) -> Step | None:
-    return pin(seen, "") or valve(seen, on=False) or clean(seen)
+    return unpin(seen) or valve_off(seen) or clean(seen)
 
 
 def go_back(seen: Observed) -> Step:
     """Return to stable: traffic first, then the Deployment, then the settings."""
     if not seen.returned:
-        return _keep_stable(seen) or _traffic_back(seen) or _ranks_back(seen) or _back_in(seen) or Return()
+        return (
+            _keep_stable(seen)
+            or _traffic_back(seen)
+            or _ranks_back(seen)
+            or _back_in(seen)
+            or _rounds_back(seen)
+            or Return()
+        )
     return (
         _readmit(seen)
         or _valve_back(seen)
@@ -217,6 +294,29 @@ def _back_in(seen: Observed) -> Step | None:
     return None
 
 
+def _rounds_back(seen: Observed) -> Step | None:
+    """Let the rounds on the preview end before it goes; where it serves, stable is brought back beside it first."""
+    if seen.drain is None or seen.fast or not seen.preview.pods:
+        return None
+    if seen.preview.carries and not seen.recalled:
+        return Return(held=True)
+    if seen.preview.carries:
+        return _stable_whole(seen) or valve_on(seen) or _detach_preview(seen)
+    return drained(seen, seen.preview.pods, seen.preview, "preview")
+
+
+def _stable_whole(seen: Observed) -> Step | None:
+    """Wait until stable alone can carry the load; past the deadline that is degraded."""
+    return None if _serving(seen) >= seen.replicas else _waits_for_stable(seen, "recalled", "")
+
+
+def _detach_preview(seen: Observed) -> Step | None:
+    serving = (pod for pod in seen.preview.pods if not pod.detached)
+    return next((Detach(pod.name) for pod in serving), None) or drained(
+        seen, seen.preview.pods, seen.preview, "preview"
+    )
+
+
 def _readmit(seen: Observed) -> Step | None:
     if not seen.valve:
         return None
@@ -225,19 +325,24 @@ def _readmit(seen: Observed) -> Step | None:
 
 def _valve_back(seen: Observed) -> Step | None:
     """Ask for the label no longer once every preview pod has it: then stable pods serve as they come, by themselves."""
-    return None if any(not pod.labelled for pod in seen.preview.pods) else valve(seen, on=False)
+    return None if any(not pod.labelled for pod in seen.preview.pods) else valve_off(seen)
 
 
 def _whole_again(seen: Observed) -> Step | None:
     """Wait until stable serves at full size and the preview is gone; past the deadline that is degraded."""
-    every = len(seen.services)
-    serving = sum(pod.endpoints == every for pod in seen.stable.ready)
-    if serving >= seen.replicas and seen.preview.gone:
+    if _serving(seen) >= seen.replicas and seen.preview.gone and not seen.dying:
         return None
-    if seen.waited.get("stable", 0.0) >= seen.deadline_seconds:
+    return _waits_for_stable(seen, "stable", " and the preview to go")
+
+
+def _serving(seen: Observed) -> int:
+    """Count the stable pods behind every Service."""
+    every = len(seen.services)
+    return sum(pod.endpoints == every for pod in seen.stable.ready)
+
+
+def _waits_for_stable(seen: Observed, key: str, then: str) -> Step:
+    serving = _serving(seen)
+    if seen.waited.get(key, 0.0) >= seen.deadline_seconds:
         return End(Outcome.DEGRADED, f"only {serving} of {seen.replicas} stable pods came back")
-    return Wait(
-        "stable",
-        f"stable to serve ({serving} of {seen.replicas}) and the preview to go",
-        seen.deadline_seconds,
-    )
+    return Wait(key, f"stable to serve ({serving} of {seen.replicas}){then}", seen.deadline_seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -69,6 +70,7 @@ def walk(
 def _walked(strategy: Strategy, world: World, pace: Pace, wish: Wish | None) -> Iterator[Planned]:
     verdicts: dict[Question, Verdict] = {}
     waited: dict[str, float] = {}
+    gone_age_seconds = math.inf
     going = True
     while going:
         seen = world.observe(
@@ -77,13 +79,13 @@ def _walked(strategy: Strategy, world: World, pace: Pace, wish: Wish | None) -> 
             wish=wish,
             gated=frozenset(pace.gates),
             deadline_seconds=pace.deadline_seconds,
+            gone_age_seconds=gone_age_seconds,
         )
         step = strategy.decide(seen)
-        world = after(step, world)
+        before, world = world, after(step, world)
+        gone_age_seconds = _gone_age(step, before, world, gone_age_seconds)
         expected, worst = _seconds(step, pace)
-        yield Planned(
-            step, expected, worst, len(world.stable.pods) + len(world.preview.pods) - world.replicas
-        )
+        yield Planned(step, expected, worst, len(world.pods) - world.replicas)
         match step:
             case Ask(question):
                 verdicts[question] = Verdict(passed=True)
@@ -91,6 +93,13 @@ def _walked(strategy: Strategy, world: World, pace: Pace, wish: Wish | None) -> 
                 waited[key] = waited.get(key, 0.0) + seconds
             case Restore() | Stand() | End() | Wait(seconds=None):
                 going = False
+
+
+def _gone_age(step: Step, before: World, now: World, age_seconds: float) -> float:
+    """Tell since when no pod has gone; whatever takes its time outlasts that."""
+    if {pod.name for pod in before.pods} - {pod.name for pod in now.pods}:
+        return 0.0
+    return math.inf if isinstance(step, Wait) and step.seconds else age_seconds
 
 
 def after(step: Step, world: World) -> World:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("facts", deadline=None)  # how long a case takes is no fact about it
+settings.load_profile("facts")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -147,7 +147,9 @@ def test_the_same_name_in_another_namespace_is_another_app():
         ("    rolling:", "    blueGreen: {}\n    rolling:", "12:5: spec.strategy: blueGreen and rolling given; expected exactly one of blueGreen, rolling"),
         ("{batch: 2, surge: 0, bake: 1m30s}", "", "12:13: spec.strategy.rolling: got nothing; expected a mapping"),
         ("preStop: keep", "preStop: never", "13:20: spec.drain.preStop: got never; expected a duration with a unit such as 30s or keep"),
-        ("preStop: keep", "timeout: 5m", "13:11: spec.drain.timeout: unknown; expected preStop"),
+        ("preStop: keep", "rouds: {}", "13:11: spec.drain.rouds: unknown; expected one of preStop, rounds, timeout, onTimeout; did you mean rounds?"),
+        ("preStop: keep", "rounds: {path: /internal/rounds}", "13:10: spec.drain: rounds without a surge leave the app a batch short for as long as they last; expected surge above 0"),
+        ("preStop: keep", "onTimeout: kill", "13:22: spec.drain.onTimeout: got kill; expected one of hold, proceed"),
         ("  drain: {preStop: keep}", "  drain:", "13:9: spec.drain: got nothing; expected a mapping"),
         ("  drain: {preStop: keep}", "  policy: {freeze: a}", "13:3: spec.policy: unknown; expected one of workload, strategy, drain, gates"),
         ("name: wallet\n", "name: Wallet\n", "4:9: metadata.name: got Wallet; expected a DNS-1123 label such as wallet"),
@@ -323,7 +325,7 @@ def test_the_canonical_form_spells_every_default_out():
         "spec": {
             "workload": {"manifests": [], "deployment": "wallet", "services": ["wallet"]},
             "strategy": {"rolling": {"batch": "25%", "bake": "30s"}},
-            "drain": {"preStop": "5s"},
+            "drain": {"preStop": "5s", "timeout": "600s", "onTimeout": "hold"},
             "gates": {"before": [], "during": [], "after": []},
         },
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deployctl.cli.flags import Flags
-from deployctl.cli.session import carry_out, outliving
+from deployctl.cli.session import carry_out, drain_of, outliving
 from deployctl.cluster.api import Api
 from deployctl.errors import Conflict
 from deployctl.prepare import Prepared
@@ -39,4 +41,5 @@ def way_back(api: Api, ready: Prepared, kept: Kept, heard: Story, said: Word) ->
     else:
         run = turning(api, ready, kept.template, heard, because(f"replaced by {said.by}", said.reason))
     run.word = said
+    run.plan = replace(run.plan, drain=drain_of(kept))
     return run

@@ -15,7 +15,7 @@ from typing import Any
 from deployctl.cli.flags import Flags, span
 from deployctl.cluster.api import Api
 from deployctl.cluster.login import Target
-from deployctl.errors import Conflict, DeployctlError, UsageError
+from deployctl.errors import Conflict, DeployctlError, SpecError, UsageError
 from deployctl.record import Kept, Record, Word, now
 from deployctl.releases import Run, holder
 from deployctl.render import words
@@ -23,7 +23,7 @@ from deployctl.render.jsonl import Jsonl, Together
 from deployctl.render.lines import Lines
 from deployctl.render.terminal import colors, interactive
 from deployctl.rollout import Result, Story
-from deployctl.spec import App, from_canonical, read
+from deployctl.spec import App, Drain, from_canonical, read
 from deployctl.spoken import heard
 from strategies.model import Outcome
 
@@ -87,6 +87,14 @@ def recorded(api: Api, name: str) -> Subject:
             advice="give its spec file, or the right --namespace",
         )
     return Subject(from_canonical(kept.spec), (), kept)
+
+
+def drain_of(kept: Kept) -> Drain:
+    """Tell how the app's pods end their rounds; without a readable record they are not asked."""
+    try:
+        return from_canonical(kept.spec or {}).spec.drain
+    except SpecError:
+        return Drain()
 
 
 def word(verb: str, reason: str) -> Word:

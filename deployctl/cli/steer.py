@@ -13,6 +13,8 @@ Timeout = Annotated[str, typer.Option(envvar="DEPLOYCTL_TIMEOUT", help="Until pr
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why you do it; kept in the record.")]
 Fast = Annotated[bool, typer.Option("--fast", help="Do not wait for traffic to drain off the preview.")]
 
+Proceed = Annotated[bool, typer.Option("--proceed", help="Remove pods though rounds are open on them.")]
+
 
 @shared
 def promote(flags: Flags, app: App, *, timeout: Timeout = "30m", reason: Reason = "") -> None:
@@ -33,12 +35,14 @@ def finish(flags: Flags, app: App, *, timeout: Timeout = "30m", reason: Reason =
 
 
 @shared
-def resume(flags: Flags, app: App, *, timeout: Timeout = "30m", reason: Reason = "") -> None:
+def resume(
+    flags: Flags, app: App, *, timeout: Timeout = "30m", proceed: Proceed = False, reason: Reason = ""
+) -> None:
     """Go on with a release that was paused or whose process died.
 
     A dead process's lock ends after ten seconds; that is waited for. Example: deployctl resume balances
     """
-    _go_on(flags, app, timeout, "", reason)
+    _go_on(flags, app, timeout, "", reason, proceed=proceed)
 
 
 @shared
@@ -63,7 +67,9 @@ def abort(flags: Flags, app: App, *, fast: Fast = False, reason: Reason = "") ->
     raise typer.Exit(steering.abort(flags, app, reason, fast=fast))
 
 
-def _go_on(flags: Flags, app: str, timeout: str, wish: str, reason: str) -> None:
+def _go_on(  # noqa: PLR0913 - one parameter a flag
+    flags: Flags, app: str, timeout: str, wish: str, reason: str, *, proceed: bool = False
+) -> None:
     from deployctl.cli import steering
 
-    raise typer.Exit(steering.go_on(flags, app, timeout, wish, reason))
+    raise typer.Exit(steering.go_on(flags, app, timeout, wish, reason, proceed=proceed))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.releasing import keep_seconds
-from deployctl.cli.session import carry_out, connect, outliving, recorded, show, story, tell, word
+from deployctl.cli.session import carry_out, connect, drain_of, outliving, recorded, show, story, tell, word
 from deployctl.cluster.api import Api, Denied
 from deployctl.errors import SpecError
 from deployctl.lock import Lock, fresh, holder_of
@@ -52,13 +53,9 @@ def abort(flags: Flags, name: str, reason: str, *, fast: bool) -> int:
 def turn_back(flags: Flags, at: Located, said: Word, *, fast: bool) -> int:
     """Take the release over at once and go back."""
     api, there, kept = at
-    run = turning(
-        api,
-        there,
-        kept.template,
-        story(flags, there.names.app),
-        because(f"aborted by {said.by}", said.reason),
-    )
+    why = because(f"aborted by {said.by}", said.reason)
+    run = turning(api, there, kept.template, story(flags, there.names.app), why)
+    run.plan = replace(run.plan, drain=drain_of(kept))
     run.orders, run.word = Orders(fast=fast), said
     return carry_out(flags, run, back=True)
 
@@ -86,7 +83,9 @@ def _kept(api: Api, name: str) -> Kept:
     return kept
 
 
-def go_on(flags: Flags, name: str, timeout: str, wish: str, reason: str) -> int:
+def go_on(  # noqa: PLR0913 - one parameter a flag
+    flags: Flags, name: str, timeout: str, wish: str, reason: str, *, proceed: bool
+) -> int:
     """Run the release to its end, or leave the wish for the process that runs it."""
     api, there, kept = located(flags, name)
     if there.memory is None:
@@ -100,7 +99,10 @@ def go_on(flags: Flags, name: str, timeout: str, wish: str, reason: str) -> int:
         return 0
     found = recorded(api, name)
     orders = Orders(
-        span("--timeout", timeout), wish=Wish(wish) if wish else None, keep_seconds=keep_seconds(found.app)
+        span("--timeout", timeout),
+        wish=Wish(wish) if wish else None,
+        keep_seconds=keep_seconds(found.app),
+        proceed=proceed,
     )
     plan = in_flight(there, found.app, kept.template)
     run = Run(api, plan, story(flags, name), orders, waiting=outliving(name), word=said)

@@ -32,7 +32,7 @@ from deployctl.memory import (
     annotation,
     rolling_update,
 )
-from deployctl.observe import RETURNING_STRATEGY, Snapshot, replica_set
+from deployctl.observe import Snapshot, replica_set, way_back
 from deployctl.traffic.service import ServiceTraffic
 from strategies.model import (
     Action,
@@ -86,8 +86,8 @@ class Writer:
                 return self.remember(
                     msgspec.structs.replace(self.memory, phase=Phase.RETURNING.value, why=reason)
                 )
-            case Return():
-                return self._return()
+            case Return(held):
+                return self._return(held=held)
             case Restore(outcome):
                 return self._restore(self.preview if outcome.value == "promoted" else self.stable)
             case Pin(service, revision):
@@ -161,9 +161,8 @@ class Writer:
         memory = msgspec.structs.replace(self.memory, phase=Phase.FINISHING.value, wrote=settings)
         return self._settings(settings, memory, self.preview)
 
-    def _return(self) -> Request:
-        own = self.memory.own
-        settings = Settings(own.min_ready_seconds, own.progress_deadline_seconds, RETURNING_STRATEGY)
+    def _return(self, *, held: bool) -> Request:
+        settings = way_back(self.memory.own, held=held)
         memory = msgspec.structs.replace(self.memory, phase=Phase.RETURNING.value, wrote=settings)
         return self._settings(settings, memory, self.stable)
 

@@ -65,7 +65,7 @@ class Http:
 
     def _ask(self, pod: Json, asked: Asked) -> Measurement:
         name = pod["metadata"]["name"]
-        port = self._port(pod, asked.service)
+        port = port_of(pod, asked.service, self.port)
         if port is None:
             return Measurement(Answer.UNKNOWN, f"{name} has no port named {self.port or 'by the Service'}")
         try:
@@ -92,14 +92,15 @@ class Http:
     def _wanted(self) -> str:
         return " or ".join(map(str, self._expected()))
 
-    def _port(self, pod: Json, service: Json) -> int | None:
-        """Find the number of the port: the gate's own, else where the Service sends its first port."""
-        first = (service["spec"].get("ports") or [{}])[0]
-        wanted = self.port or first.get("targetPort") or first.get("port")
-        if isinstance(wanted, int):
-            return wanted
-        ports = [one for box in pod["spec"]["containers"] for one in box.get("ports") or []]
-        return next((int(one["containerPort"]) for one in ports if one.get("name") == wanted), None)
+
+def port_of(pod: Json, service: Json, wanted: int | str | None = None) -> int | None:
+    """Find the number of a pod's port: the one that is wanted, else where the Service sends its first port."""
+    first = (service["spec"].get("ports") or [{}])[0]
+    wanted = wanted or first.get("targetPort") or first.get("port")
+    if isinstance(wanted, int):
+        return wanted
+    ports = [one for box in pod["spec"]["containers"] for one in box.get("ports") or []]
+    return next((int(one["containerPort"]) for one in ports if one.get("name") == wanted), None)
 
 
 def _fetch(url: str, timeout_seconds: float) -> tuple[int, bytes]:

@@ -64,6 +64,8 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
             return f"arm the finish: Kubernetes retires the old side at a pod age of {duration(seconds)}"
         case Turn(reason):
             return f"turn round: {reason}"
+        case Return(held=True):
+            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods beside the preview, whose rounds go on"
         case Return():
             return f"bring stable {seen.stable.revision} back to {seen.replicas} pods"
         case Restore(outcome):
@@ -128,14 +130,18 @@ def key(now: Wait | Ask) -> str:
 
 def left(now: Wait | Ask) -> float | None:
     """Tell the seconds that a wait has left, where they are known: a deadline is none of them."""
-    if isinstance(now, Ask) or now.unbroken or now.key == "stable":
+    if isinstance(now, Ask) or now.unbroken or now.key in ("stable", "recalled") or _for_rounds(now):
         return None
     return now.seconds
 
 
 def lasts(now: Wait | Ask) -> bool:
     """Say whether it is known from the start that this takes a while."""
-    return isinstance(now, Ask) or (left(now) or 0.0) >= 1.0
+    return isinstance(now, Ask) or (left(now) or 0.0) >= 1.0 or _for_rounds(now)
+
+
+def _for_rounds(now: Wait) -> bool:
+    return now.key.startswith("rounds ")
 
 
 def still(now: Wait | Ask, seen: Observed, stages: Stages) -> str:
@@ -193,11 +199,19 @@ def next_commands(app: str, seen: Observed | None, *, stands_at_gate: bool = Fal
     if seen is None or seen.phase is None:
         return (f"deployctl status {app}",)
     if seen.phase is Phase.RETURNING:
-        return (f"deployctl abort {app}",)
+        cuts = (f"deployctl resume {app} --proceed",) if _busy(seen) else ()
+        return (f"deployctl abort {app}", *cuts)
     if seen.phase is Phase.FINISHING:
         return (f"deployctl finish {app}",)
     on = "promote" if stands_at_gate else "resume"
-    return (f"deployctl {on} {app}", f"deployctl abort {app}")
+    cuts = (f"deployctl resume {app} --proceed",) if _busy(seen) else ()
+    return (f"deployctl {on} {app}", *cuts, f"deployctl abort {app}")
+
+
+def _busy(seen: Observed) -> bool:
+    """Say whether pods that are to go have open rounds, or have not said."""
+    losing = seen.stable.pods if seen.phase is not Phase.RETURNING else seen.preview.pods
+    return seen.drain is not None and any(pod.rounds != 0 and not pod.endpoints for pod in losing)
 
 
 def ended(outcome: str, app: str, revision: str, reason: str) -> str:
@@ -254,7 +268,12 @@ def _known(key: str) -> str:
         return "every node to hear that they left"
     if key.startswith("bake"):
         return f"{key.partition(' ')[2]} preview pods to bake"
-    return {"keepOld": "keepOld to pass", "promoteAfter": "promoteAfter to pass"}.get(key, f"the {key}")
+    waits = {
+        "keepOld": "keepOld to pass",
+        "promoteAfter": "promoteAfter to pass",
+        "gone": "the last pods to be seen gone",
+    }
+    return waits.get(key, f"the {key}")
 
 
 def counted(pods: int) -> str:

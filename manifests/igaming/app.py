@@ -1,7 +1,9 @@
-"""Serves one role of an example iGaming platform over HTTP: bets, rounds and balances.
+"""Serves one role of an example iGaming platform over HTTP: bets, rounds, balances and payments.
 
 One thread, one selector and the standard library, because many pods start at once on few cores:
 asyncio takes twice as long to start, and `http.server` costs several times as much for a new connection.
+What only some pods need lies beside this file and is imported there: rounds over WebSocket (rounds.py), payments
+(payments.py). odds.py serves these pages beside gRPC.
 
 Set by the environment (durations are `3s`, `500ms`, `1m`):
 
@@ -11,13 +13,18 @@ Set by the environment (durations are `3s`, `500ms`, `1m`):
     FAIL_RATE=0                 that share of domain requests answers 500, evenly: 0.25 is every fourth
     HEALTHZ_STATUS=200          what /healthz answers
     CRASH_AFTER=                exits 1 that long after its start; 0s is at once
-    ON_SIGTERM=exit             or `drain`: accepts nothing more and finishes what was asked
-    KEEPALIVE_TIMEOUT=75s       closes a connection idle that long; 0s closes each after its answer
+    ON_SIGTERM=exit             or `drain`: accepts nothing more, finishes what was asked, and stays until the
+                                last WebSocket round has ended; what comes first, that or the pod's grace
+    KEEPALIVE_TIMEOUT=75s       closes a connection idle that long, a silent WebSocket too; 0s closes each
+                                after its answer
+    BALANCES_URL=               takes payments and books them there, see payments.py
+    ROUNDS_LIE=                 /internal/rounds says that none is open
+    ROUNDS_COUNT_UP=            ... says one more each time it is asked
+    ROUNDS_HANG=                ... never answers
+    ROUNDS_MISSING=             ... is 404
 
 Any request may ask to take a while: `?hold_ms=1500`.
 """
-
-from __future__ import annotations
 
 import json
 import os
@@ -27,9 +34,13 @@ import socket
 import sys
 import time
 
-TYPE_CHECKING = False  # `typing` costs a tenth of the start-up
+TYPE_CHECKING = False  # `typing` costs a tenth of the start-up, `__future__` a fiftieth
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from payments import Payments
+    from rounds import Round
 
 BACKLOG = 1024
 INBOX_LIMIT_BYTES = 64 * 1024
@@ -37,8 +48,12 @@ DRAIN_SECONDS = 5.0
 ENTRIES_KEPT = 10_000
 LATENCY_BOUNDS_SECONDS = (0.001, 0.01, 0.1, 1.0, 10.0)
 NEVER = float("inf")
-REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 404: "Not Found", 409: "Conflict"}
-REASONS |= {500: "Internal Server Error", 503: "Service Unavailable"}
+REASONS = {101: "Switching Protocols", 200: "OK", 201: "Created", 400: "Bad Request", 404: "Not Found"}
+REASONS |= {409: "Conflict", 426: "Upgrade Required"}
+REASONS |= {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
+TERM, ANSWERED = b"t", b"a"  # what rings the server's bell
+DOMAIN = {"balances", "bets", "bookings", "payments", "rounds"}
+ROUNDS_MOODS = ("LIE", "COUNT_UP", "HANG", "MISSING")
 
 Fields = dict[str, object]
 
@@ -65,6 +80,10 @@ class Settings:
         self.crash_after_seconds = seconds(env.get("CRASH_AFTER") or "inf")
         self.drains = env.get("ON_SIGTERM", "exit") == "drain"
         self.keepalive_seconds = seconds(env.get("KEEPALIVE_TIMEOUT", "75s"))
+        self.rounds_moods = {mood for mood in ROUNDS_MOODS if env.get(f"ROUNDS_{mood}")}
+        self.balances_url = env.get("BALANCES_URL", "")
+        self.balances_connections = int(env.get("BALANCES_CONNECTIONS", "8"))
+        self.balances_timeout_seconds = seconds(env.get("BALANCES_TIMEOUT", "2s"))
 
 
 class Request:
@@ -77,19 +96,29 @@ class Request:
         self.segments = [segment for segment in path.split("/") if segment]
         hold_ms = dict(pair.partition("=")[::2] for pair in query.split("&")).get("hold_ms", "0")
         self.hold_seconds = int(hold_ms) / 1000
-        headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
-        length = headers.get("content-length", "0")
-        if "transfer-encoding" in headers or not length.isdecimal():
+        self.headers = {
+            name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)
+        }
+        length = self.headers.get("content-length", "0")
+        if "transfer-encoding" in self.headers or not length.isdecimal():
             raise ValueError("the body needs a Content-Length")
         self.body_bytes = int(length)
-        wish = headers.get("connection", "").lower()
+        wish = self.headers.get("connection", "").lower()
         self.keepalive = wish == "keep-alive" if version == "HTTP/1.0" else wish != "close"
         self.body = b""
 
     @property
     def is_domain(self) -> bool:
         """Whether a player asks, not the platform: only these fail on demand and are counted."""
-        return not self.segments or self.segments[0] in {"bets", "rounds", "balances"}
+        return not self.segments or self.segments[0] in DOMAIN
+
+    def handshake(self) -> tuple[int, Fields]:
+        """Answer one who wants to speak WebSocket from here on with 101 (RFC 6455, 4.2.1)."""
+        if self.headers.get("upgrade", "").lower() != "websocket":
+            return 426, {"error": "this is a WebSocket"}
+        if self.headers.get("sec-websocket-version") != "13" or "sec-websocket-key" not in self.headers:
+            return 400, {"error": "a WebSocket needs Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key"}
+        return 101, {}
 
     def fields(self) -> Fields:
         """Read the JSON object in the body; {} where there is none."""
@@ -115,19 +144,21 @@ def take_request(inbox: bytearray) -> Request | None:
 class Platform:
     """The domain: what is asked and what is answered, with no word about connections."""
 
-    def __init__(self, settings: Settings, in_flight: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, in_flight: "Callable[[], int]") -> None:
         self.settings, self.in_flight = settings, in_flight
         self.started = time.monotonic()
         self.bets: dict[str, Fields] = {}
+        self.bookings: dict[str, Fields] = {}
+        self.payments = payments(settings)
         self.open_rounds: dict[str, float] = {}
         self.closed_rounds: dict[str, Fields] = {}
-        self.rounds_opened = self.asked = 0
+        self.rounds_opened = self.rounds_asked = self.asked = 0
         self.latency_sum_seconds = 0.0
         self.count_by_status: dict[int, int] = {}
         self.count_by_bound = dict.fromkeys((*LATENCY_BOUNDS_SECONDS, NEVER), 0)
 
-    def answer(self, request: Request) -> tuple[int, Fields | str]:
-        """Give the status and the body for a request."""
+    def answer(self, request: Request) -> "tuple[int, Fields | str] | Future[tuple[int, Fields]] | None":
+        """Give the status and the body for a request, or who will have them; None where it is never answered."""
         if request.is_domain and self.fails_now():
             return 500, {"error": "failing as FAIL_RATE asks"}
         try:
@@ -141,7 +172,9 @@ class Platform:
         rate = self.settings.fail_rate
         return int(self.asked * rate + 1e-9) > int((self.asked - 1) * rate + 1e-9)
 
-    def route(self, request: Request) -> tuple[int, Fields | str]:  # noqa: C901 one line a path
+    def route(  # noqa: C901, PLR0912 - one line a path
+        self, request: Request
+    ) -> "tuple[int, Fields | str] | Future[tuple[int, Fields]] | None":
         match request.method, request.segments:
             case "GET", []:
                 return 200, {"service": self.settings.service}
@@ -149,14 +182,20 @@ class Platform:
                 return 200, {"player": player, "balance": balance(player)}
             case "POST", ["bets"]:
                 return self.place_bet(request.fields())
+            case "POST", ["bookings"]:
+                return self.book(request.fields())
+            case "POST", ["payments"] if self.payments:
+                return self.payments.pay(request.fields())
             case "POST", ["rounds"]:
                 return 201, self.open_round()
+            case "GET", ["rounds", "ws"]:
+                return request.handshake()
             case "GET", ["rounds", name]:
                 return self.round(name)
             case "POST", ["rounds", name, "close"]:
                 return self.close_round(name)
             case "GET", ["internal", "rounds"]:
-                return 200, {"open": len(self.open_rounds), "oldest_seconds": self.oldest_seconds()}
+                return self.rounds_page()
             case "GET", ["healthz"]:
                 return self.settings.healthz_status, {}
             case "GET", ["readyz"]:
@@ -181,6 +220,32 @@ class Platform:
         bet = {"bet": f"bet-{transaction}", "player": player, "stake": stake, "round": name}
         remember(self.bets, transaction, bet)
         return 201, bet
+
+    def book(self, fields: Fields) -> tuple[int, Fields]:
+        """Book a player's cents once for a transaction; the booking's id is the same in every pod."""
+        player, cents, transaction = fields.get("player"), fields.get("cents"), fields.get("transaction")
+        if not isinstance(player, str) or not isinstance(cents, int) or not isinstance(transaction, str):
+            raise ValueError("a booking needs a transaction, a player and cents")  # noqa: TRY004 as above
+        if transaction in self.bookings:
+            return 200, self.bookings[transaction]
+        booking: Fields = {"booking": f"booking-{transaction}", "player": player, "cents": cents}
+        remember(self.bookings, transaction, booking)
+        return 201, booking
+
+    def rounds_page(self) -> tuple[int, Fields] | None:
+        """Tell how many rounds are open and how old the oldest is, unless it is told to be in another mood."""
+        moods = self.settings.rounds_moods
+        self.rounds_asked += 1
+        if "MISSING" in moods:
+            return 404, {"error": "no such path, as ROUNDS_MISSING asks"}
+        if "HANG" in moods:
+            return None
+        count, oldest_seconds = len(self.open_rounds), self.oldest_seconds()
+        if "LIE" in moods:
+            count, oldest_seconds = 0, 0.0
+        if "COUNT_UP" in moods:
+            count += self.rounds_asked
+        return 200, {"open": count, "oldestSeconds": oldest_seconds, "oldest_seconds": oldest_seconds}
 
     def open_round(self) -> Fields:
         self.rounds_opened += 1
@@ -229,9 +294,20 @@ class Platform:
                     for b, n in self.count_by_bound.items()
                 ),
                 f"{latency}_sum{{{who}}} {self.latency_sum_seconds:.6f}",
-                f"{latency}_count{{{who}}} {self.count_by_bound[NEVER]}\n",
+                f"{latency}_count{{{who}}} {self.count_by_bound[NEVER]}",
+                *(self.payments.metrics(who) if self.payments else ()),
+                "",
             )
         )
+
+
+def payments(settings: Settings) -> "Payments | None":
+    """Give what takes payments, where there is somewhere to book them."""
+    if not settings.balances_url:
+        return None
+    from payments import Payments
+
+    return Payments(settings.balances_url, settings.balances_connections, settings.balances_timeout_seconds)
 
 
 def balance(player: str) -> int:
@@ -247,12 +323,16 @@ def remember(entries: dict[str, Fields], key: str, entry: Fields) -> None:
 
 
 class Connection:
-    """One client, and when it is due: its held answer, or its end by idleness."""
+    """One client, and when it is due: its held answer, or its end by idleness.
+
+    It `waits` while somebody else has its answer; with a `round` it speaks WebSocket.
+    """
 
     def __init__(self, sock: socket.socket, due: float) -> None:
         self.sock, self.fd, self.due = sock, sock.fileno(), due
         self.inbox, self.outbox = bytearray(), b""
-        self.ends = self.served = False
+        self.ends = self.served = self.waits = False
+        self.round: Round | None = None
 
 
 class Server:
@@ -263,6 +343,7 @@ class Server:
         self.platform = Platform(settings, self.in_flight)
         self.connections: dict[int, Connection] = {}
         self.draining = False
+        self.late: list[tuple[Connection, Request, float, tuple[int, Fields]]] = []
         self.bell, self.rope = socket.socketpair()
         self.listener = listen(settings.address)
         self.poll = selectors.DefaultSelector()
@@ -270,7 +351,7 @@ class Server:
         self.poll.register(self.listener, selectors.EVENT_READ)
 
     def in_flight(self) -> int:
-        return sum(each.outbox != b"" for each in self.connections.values())
+        return sum(each.outbox != b"" or each.waits for each in self.connections.values())
 
     def serve(self) -> None:
         """Until a drain is through."""
@@ -287,7 +368,7 @@ class Server:
         if connection := self.connections.get(fd):
             self.read(connection)
         elif fd == self.bell.fileno():
-            self.drain()
+            self.hear()
         elif not self.draining:
             self.accept()
 
@@ -297,21 +378,30 @@ class Server:
                 self.send(connection)
                 self.advance(connection)
             else:
-                self.close(connection)
+                self.close(connection, is_idle=True)
+
+    def hear(self) -> None:
+        """Send the answers that others had, and drain on SIGTERM."""
+        told = self.bell.recv(64)
+        while self.late:
+            connection, request, began, answer = self.late.pop(0)
+            if self.connections.get(connection.fd) is connection:
+                connection.waits = False
+                self.deliver(connection, request, began, answer)
+                self.advance(connection)
+        if TERM in told and not self.draining:
+            self.drain()
 
     def drain(self) -> None:
-        """Take what the backlog holds, stop listening, and leave the idle connections."""
-        self.bell.recv(1)
-        if self.draining:
-            return
+        """Take what the backlog holds, stop listening, and leave the idle connections; rounds go on."""
         self.draining = True
         self.accept()
         self.poll.unregister(self.listener)
         self.listener.close()
         for connection in list(self.connections.values()):
             self.read(connection)
-            if not connection.outbox:
-                is_idle = connection.served and not connection.inbox
+            if not connection.outbox and not connection.round:
+                is_idle = connection.served and not connection.inbox and not connection.waits
                 connection.due = 0.0 if is_idle else time.monotonic() + DRAIN_SECONDS
 
     def accept(self) -> None:
@@ -342,8 +432,11 @@ class Server:
             self.close(connection)
 
     def advance(self, connection: Connection) -> None:
-        """Answer what is whole in the inbox, in its order, up to one that is held."""
-        while connection.fd in self.connections and not connection.outbox:
+        """Answer what is whole in the inbox, in its order, up to one that is held or waited for."""
+        if connection.round:
+            connection.round.play()
+            return
+        while connection.fd in self.connections and not connection.outbox and not connection.waits:
             try:
                 request = take_request(connection.inbox)
             except ValueError as problem:
@@ -353,10 +446,35 @@ class Server:
             if request is None:
                 return
             self.answer(connection, request)
+            if connection.round:
+                return
 
     def answer(self, connection: Connection, request: Request) -> None:
         began = time.monotonic()
-        status, body = self.platform.answer(request)
+        answer = self.platform.answer(request)
+        if isinstance(answer, tuple):
+            self.deliver(connection, request, began, answer)
+            return
+        connection.waits, connection.due = True, NEVER
+        if answer is not None:
+            answer.add_done_callback(lambda done: self.ring(connection, request, began, done.result()))
+
+    def ring(
+        self, connection: Connection, request: Request, began: float, answer: tuple[int, Fields]
+    ) -> None:
+        """Take an answer from the thread that has it to the one that sends."""
+        self.late.append((connection, request, began, answer))
+        self.rope.send(ANSWERED)
+
+    def deliver(
+        self, connection: Connection, request: Request, began: float, answer: tuple[int, Fields | str]
+    ) -> None:
+        status, body = answer
+        if status == 101:
+            from rounds import begin
+
+            begin(self, connection, request.headers)
+            return
         ends = self.draining or not request.keepalive or not self.settings.keepalive_seconds
         self.compose(connection, status, body, ends=ends)
         connection.due = began + request.hold_seconds
@@ -390,7 +508,9 @@ class Server:
         if connection.ends or self.draining or not is_sent:
             self.close(connection)
 
-    def close(self, connection: Connection) -> None:
+    def close(self, connection: Connection, *, is_idle: bool = False) -> None:
+        if connection.round:
+            connection.round.end(is_idle=is_idle)
         del self.connections[connection.fd]
         self.poll.unregister(connection.fd)
         connection.sock.close()
@@ -409,20 +529,25 @@ def crash(*_: object) -> None:
     os._exit(1)
 
 
-def main() -> None:
+def begin() -> Server:
+    """Listen as the environment asks, end on SIGTERM as it asks, and say where."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     settings = Settings(dict(os.environ))
     if settings.crash_after_seconds == 0:
         crash()
     server = Server(settings)
     if settings.drains:
-        signal.signal(signal.SIGTERM, lambda *_: server.rope.send(b"1"))
+        signal.signal(signal.SIGTERM, lambda *_: server.rope.send(TERM))
     if settings.crash_after_seconds < NEVER:
         signal.signal(signal.SIGALRM, crash)
         signal.setitimer(signal.ITIMER_REAL, settings.crash_after_seconds)
     host, port = server.listener.getsockname()
     print(f"{settings.service} {settings.revision} listens on {host}:{port}", flush=True)
-    server.serve()
+    return server
+
+
+def main() -> None:
+    begin().serve()
 
 
 if __name__ == "__main__":

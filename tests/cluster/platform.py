@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from deployctl.sandbox.load import Load
+from deployctl.sandbox.load import Load, Rounds, Streams
+from tests.cluster.bed import images
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.bed.layout import REPOSITORY
 
@@ -22,6 +23,12 @@ EXAMPLE = REPOSITORY / "manifests" / "igaming"
 ROLE = REPOSITORY / "manifests" / "rbac" / "role.yaml"
 Json = dict[str, Any]
 Change = Callable[[Json], None]
+QUICK = {
+    "balances": {"keepOld": "2s"},
+    "game-sessions": {"bake": "1s"},
+    "odds": {"keepOld": "2s"},
+    "payments": {"bake": "1s"},
+}
 
 
 @dataclass
@@ -138,18 +145,54 @@ class App:
             if end["conditions"].get("ready")
         }
 
-    def url(self, path: str) -> str:
+    def url(self, path: str, port: str = "") -> str:
+        """Give the URL of a path at the Service: at its first port, or at the one of that name."""
         service = self.get("service")
-        return f"http://{service['spec']['clusterIP']}:{service['spec']['ports'][0]['port']}{path}"
+        ports = [one["port"] for one in service["spec"]["ports"] if port in {"", one["name"]}]
+        return f"http://{service['spec']['clusterIP']}:{ports[0]}{path}"
 
-    def load(self, path: str = "/balances/{player}", *, keepalive: bool = False, rate: float = 100.0) -> Load:
+    def load(
+        self,
+        path: str = "/balances/{player}",
+        *,
+        keepalive: bool = False,
+        rate: float = 100.0,
+        post: str = "bets",
+        post_share: float = 0.1,
+    ) -> Load:
         return Load(
-            self.url(path),
+            self.url(path, "http"),
             popen=self.cluster.popen,
             rate=rate,
             keepalive=keepalive,
+            post=post,
+            post_share=post_share,
             in_namespace=True,
             seconds=600,
+        )
+
+    def rounds(self, *, players: int = 12, length: float = 5.0) -> Rounds:
+        """Let players open one round after the other over WebSocket."""
+        return Rounds(
+            self.url("/rounds/ws"),
+            popen=self.cluster.popen,
+            players=players,
+            length=length,
+            in_namespace=True,
+            seconds=600,
+        )
+
+    def streams(self, *, readers: int = 12) -> Streams:
+        """Let readers each hold a stream of prices open over gRPC."""
+        return Streams(
+            self.url("", "grpc"), popen=self.cluster.popen, readers=readers, in_namespace=True, seconds=600
+        )
+
+    def page(self, pod: Json, path: str) -> str:
+        """Ask one pod for one of its pages."""
+        name, port = pod["metadata"]["name"], 8080
+        return self.kubectl(
+            "get", "--raw", f"/api/v1/namespaces/{self.namespace}/pods/{name}:{port}/proxy{path}"
         )
 
     def command(self, *args: str) -> list[str]:
@@ -183,9 +226,55 @@ def example(cluster: Cluster, namespace: str, name: str, folder: Path) -> App:
     """Copy a service of the example platform into a folder and speed it up for a test."""
     shutil.copytree(EXAMPLE / name, folder / name)
     app = App(cluster, namespace, name, folder / name)
-    quick = {"balances": {"keepOld": "2s"}, "game-sessions": {"bake": "1s"}}
-    app.strategy(**quick.get(name, {}))
+    app.strategy(**QUICK[name])
     return app
+
+
+@dataclass
+class Platform:
+    """All four services, installed from a copy of the example platform with one command."""
+
+    cluster: Cluster
+    namespace: str
+    folder: Path
+    apps: dict[str, App]
+
+    def apply(self) -> str:
+        return self.cluster.kubectl("apply", "-k", str(self.folder))
+
+    def installed(self) -> Platform:
+        """Install all; payments is told where balances is, for the bed has no DNS."""
+        self.cluster.apply(self.folder / "balances" / "service.yaml", self.namespace)
+        self.apps["payments"].env(BALANCES_URL=self.apps["balances"].url("").removesuffix(":80"))
+        self.apply()
+        for app in self.apps.values():
+            app.kubectl("rollout", "status", f"deployment/{app.name}", "--timeout=120s")
+        for app in self.apps.values():
+            size = app.get("deployment")["spec"]["replicas"]
+            self.cluster.wait(lambda app=app, size=size: len(app.endpoints()) == size, what=app.name)
+            app.before = app.settings()
+        time.sleep(2)  # kube-proxy programs the last endpoint
+        return self
+
+
+def platform(cluster: Cluster, namespace: str, folder: Path) -> Platform:
+    """Copy the example platform and speed it up for a test."""
+    whole = folder / "igaming"
+    shutil.copytree(EXAMPLE, whole)
+    kustomization = yaml.safe_load((whole / "kustomization.yaml").read_text())
+    (whole / "kustomization.yaml").write_text(yaml.safe_dump({**kustomization, "namespace": namespace}))
+    apps = {name: App(cluster, namespace, name, whole / name, "releaser") for name in QUICK}
+    for name, options in QUICK.items():
+        apps[name].strategy(**options)
+        apps[name].edit("deployment.yaml", modest)
+    return Platform(cluster, namespace, whole, apps)
+
+
+def modest(deployment: Json) -> None:
+    """Let a Deployment run the image of this very tree, and leave room on the node for other tests."""
+    box = deployment["spec"]["template"]["spec"]["containers"][0]
+    box["image"] = images.current(box["image"].removesuffix(":1"))
+    box["resources"]["requests"]["cpu"] = "1m"
 
 
 def grant(cluster: Cluster, namespace: str, user: str = "releaser", role: Path = ROLE) -> None:

@@ -358,6 +358,7 @@ def test_an_app_that_is_scaled_to_nothing_goes_back_and_serves_again(
     time.sleep(1)
     app.kubectl("scale", f"deployment/{app.name}", "--replicas=6")
     assert running.ends() == 3, running.story
+    time.sleep(2)  # kube-proxy, which had fallen back to the pods that were going
     with under_load(app):
         app.kubectl("rollout", "status", f"deployment/{app.name}", "--timeout=60s")
     assert app.live_revisions() == {"r1": 6}

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 APP = Path(__file__).parents[2] / "manifests" / "igaming" / "app.py"
+ODDS = APP.with_name("odds.py")
 PATIENCE_SECONDS = 10.0
 
 
@@ -84,16 +85,41 @@ def start() -> Iterator[Start]:
         yield lambda **env: stack.enter_context(_running(env))
 
 
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """One running odds: its pages, and the port of its gRPC."""
+
+    app: App
+    grpc_port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.grpc_port}"
+
+
+@pytest.fixture
+def start_odds() -> Iterator[Callable[..., Odds]]:
+    """Start an odds with these settings; all of them end with the test."""
+    with ExitStack() as stack:
+        yield lambda **env: _speaking(stack.enter_context(_running({"GRPC_PORT": "0", **env}, ODDS)))
+
+
+def _speaking(app: App) -> Odds:
+    assert app.process.stdout
+    return Odds(app, int(app.process.stdout.readline().rpartition(":")[2]))
+
+
 class _running:
     """An app from its first line to its end."""
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], file: Path = APP) -> None:
+        self.file = file
         self.env = {**os.environ, "HOST": "127.0.0.1", "PORT": "0", "HOSTNAME": "pod-1", **env}
 
     def __enter__(self) -> App:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
-            [sys.executable, str(APP)], env=self.env, stdout=pipe, stderr=pipe, text=True
+            [sys.executable, str(self.file)], env=self.env, stdout=pipe, stderr=pipe, text=True
         )
         assert self.process.stdout
         port = self.process.stdout.readline().rpartition(":")[2]

@@ -76,9 +76,10 @@ not released: kubectl apply
   11   wait for keepOld to pass                                 1m         1m           +3
   12   wait for every node to hear that they left               2s         2s           +3
   13   retire the old side
-  14   unpin wallet: it selects as its manifest says
-  15   restore the user's settings
-       in all                                                1m10s     22m21s
+  14   wait for the last pods to be seen gone                   2s         2s
+  15   unpin wallet: it selects as its manifest says
+  16   restore the user's settings
+       in all                                                1m12s     22m23s
 
 what it takes
   extra pods at the peak: 3

@@ -120,13 +120,23 @@ def _rolled_out(deployment: Json) -> bool:
 class PracticeApp(App):
     """A service of the example platform in a sandbox: its front door is a port of the loopback."""
 
-    def url(self, path: str) -> str:
+    def url(self, path: str, port: str = "") -> str:
         sandbox: Any = self.cluster
-        state = sandbox.home.state()
-        return f"http://{state.services[f'{self.namespace}/{self.name}:80']}{path}"
+        services = sandbox.home.state().services
+        ports = [one["port"] for one in self.get("service")["spec"]["ports"] if port in {"", one["name"]}]
+        return f"http://{services[f'{self.namespace}/{self.name}:{ports[0]}']}{path}"
 
-    def load(self, path: str = "/balances/{player}", *, keepalive: bool = False, rate: float = 100.0) -> Load:
-        return Load(self.url(path), rate=rate, keepalive=keepalive, seconds=600)
+    def load(
+        self,
+        path: str = "/balances/{player}",
+        *,
+        keepalive: bool = False,
+        rate: float = 100.0,
+        post: str = "bets",
+        post_share: float = 0.1,
+    ) -> Load:
+        options = {"keepalive": keepalive, "rate": rate, "post": post, "post_share": post_share}
+        return Load(self.url(path, "http"), seconds=600, **options)
 
 
 def namespace(sandbox: Practice, name: str) -> str:

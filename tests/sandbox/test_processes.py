@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from deployctl.sandbox.pods import containers
+from deployctl.sandbox.pods.imagined import Imagined
 from deployctl.sandbox.pods.processes import Processes
 from tests.sandbox.real import PATIENCE_SECONDS, alive, pod, refused, until
 
@@ -127,6 +128,56 @@ def test_a_probe_that_takes_too_long_times_out(runtime):
         'Get "http://10.244.0.9:8080/?hold_ms=5000": '
         "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
     )
+
+
+HEALTH = {"grpc": {"port": 9090, "service": ""}, "timeoutSeconds": 1}
+NOBODY = 'timeout: failed to connect service "10.244.0.9:9090" within 1s: context deadline exceeded'
+UNKNOWN = "error: health rpc probe failed: rpc error: code = NotFound desc = unknown service"
+UNHEALTHY = 'service unhealthy (responded with "NOT_SERVING")'
+
+
+@pytest.mark.parametrize(
+    ("env", "service", "told"),
+    [
+        ({"SERVICE": "odds"}, "", ""),
+        ({"SERVICE": "odds"}, "Odds", ""),
+        ({"SERVICE": "odds", "NEVER_READY": "1"}, "", UNHEALTHY),
+        ({"SERVICE": "odds"}, "Wallet", UNKNOWN),
+        ({"SERVICE": "odds", "GRPC_PORT": "9091"}, "", NOBODY),
+        ({"SERVICE": "balances"}, "", NOBODY),
+    ],
+)
+def test_a_probe_by_grpc_is_answered_for_odds_by_its_readyz_and_for_nobody_else(runtime, env, service, told):
+    one, probe = pod("a-1", **env), {**HEALTH, "grpc": {"port": 9090, "service": service}}
+    begin(runtime, one)
+    imagined = Imagined(time.monotonic)
+    imagined.start(one)
+    one = {**one, "status": {"podIP": "10.244.0.9"}}
+    assert probed(runtime, one, probe) == imagined.probe(one, {}, probe) == told
+
+
+def test_a_page_at_the_port_of_a_probe_by_grpc_is_no_answer(runtime):
+    one = pod("a-1", SERVICE="balances", PORT="9090")
+    runtime.start(one)
+    until(lambda: runtime.address(one["metadata"]["uid"], 9090))
+    assert probed(runtime, one, HEALTH) == NOBODY
+
+
+def test_a_probe_by_grpc_of_an_app_that_has_ended_reaches_nobody(runtime):
+    one = pod("a-1", SERVICE="odds")
+    begin(runtime, one)
+    runtime.crash(one)
+    ended(runtime, one)
+    assert probed(runtime, one, HEALTH) == NOBODY
+
+
+def test_a_pod_finds_what_lies_beside_its_app(runtime):
+    one = pod("a-1", SERVICE="payments", BALANCES_URL="http://127.0.0.1:9")
+    port = begin(runtime, one)
+    body = b'{"transaction": "t1", "kind": "deposit", "player": "p1", "cents": 5}'
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(b"POST /payments HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 502 Bad Gateway")
 
 
 def test_an_answered_probe_and_an_end_are_told(runtime):

@@ -19,6 +19,7 @@ from strategies.model import (
     Begin,
     Clean,
     Detach,
+    Drain,
     End,
     Finish,
     Hold,
@@ -62,16 +63,20 @@ class State:
     verdicts: frozenset[tuple[Question, bool]] = frozenset()
     waited: frozenset[str] = frozenset()
     fresh_labels: bool = False
+    just_gone: bool = False  # a pod went, and the endpoints controller may not have seen it
     wish: Wish | None = None
     cleared: frozenset[str] = frozenset()  # the truth: preview pods that may carry traffic
     said: frozenset[tuple[Stage, str]] = frozenset()  # the truth: what gates said yes to
     left: tuple[int, int, int] = (0, 0, 0)  # crashes, scalings and tamperings still to come
+    drain: Drain | None = None
 
     def seen(self) -> Observed:
         return self.world.observe(
+            drain=self.drain,
             verdicts={question: YES if passed else NO for question, passed in self.verdicts},
             waited=dict.fromkeys(self.waited, 1e9),
             labels_age_seconds=0.0 if self.fresh_labels else 1e9,
+            gone_age_seconds=0.0 if self.just_gone else 1e9,
             wish=self.wish,
         )
 
@@ -88,10 +93,12 @@ def canonical(state: State) -> State:
         verdicts=_verdicts(state, names),
         waited=frozenset(key for one in state.waited if (key := _text(one, names)) is not None),
         fresh_labels=state.fresh_labels and not all(one.valve for one in world.services),
+        just_gone=state.just_gone and any(one.valve or one.pin for one in world.services),
         wish=state.wish,
         cleared=frozenset(names[one] for one in state.cleared if one in names),
         said=state.said,
         left=state.left,
+        drain=state.drain,
     )
     return _relevant(named)
 
@@ -100,7 +107,7 @@ def _relevant(state: State) -> State:
     """Forget what no decision will ask for again: other sizes' bakes and answers, all of them on the way back."""
     world = state.world
     if world.phase is None:
-        return replace(State(world), left=state.left)
+        return replace(State(world), left=state.left, drain=state.drain)
     size = str(world.preview.desired)
     said = frozenset(
         one for one in state.said if one[0] is Stage.BEFORE or size in one[1] or one[1] == "preview"
@@ -129,6 +136,7 @@ def _renamed(state: State, side: Side, names: dict[str, str]) -> Side:
             inside,
             pod.name in state.cleared,
             pod.name in vouched,
+            pod.rounds,
         )
 
     pods = sorted(side.pods, key=mark)
@@ -174,6 +182,7 @@ class Checker:
     crashes: int = 0
     scalings: int = 0
     tamperings: int = 0
+    rounds: bool = False  # every pod that serves gets a round, which ends some time after it serves no more
     lagging: bool = False  # the controllers and the EndpointSlices take their time
     most: int = 0  # the largest size that somebody scales to
     least: int = 1
@@ -182,7 +191,13 @@ class Checker:
 
     def run(self) -> int:
         """Visit every reachable state; raise Broken with the way there, or count them."""
-        first = canonical(State(self.world, left=(self.crashes, self.scalings, self.tamperings)))
+        first = canonical(
+            State(
+                self.world,
+                left=(self.crashes, self.scalings, self.tamperings),
+                drain=Drain() if self.rounds else None,
+            )
+        )
         self.states[first] = (None, "")
         queue = deque([first])
         while queue:
@@ -214,6 +229,15 @@ class Checker:
                 yield f"no to {question}", self._answered(state, question, pods, passed=False)
             case Wait("labels"):
                 yield "labels are seen", replace(state, fresh_labels=False)
+            case Wait("gone"):
+                yield "the gone are seen to be gone", replace(state, just_gone=False)
+            case Wait(key) if key.startswith("rounds"):
+                for pod in state.world.pods:
+                    if pod.rounds and not _serves(state.world, pod):
+                        yield (
+                            f"the round on {pod.name} ends",
+                            replace(state, world=state.world._marked(pod.name, rounds=0)),
+                        )
             case Wait(key, _, seconds) if seconds and key not in state.waited:
                 yield f"{key} has passed", replace(state, waited=state.waited | {key})
             case Stand():
@@ -304,9 +328,13 @@ class Checker:
             yield "slices follow", after
 
     def _born(self, before: State, after: State) -> State:
-        """Clear the pods of a gated revision that are born where nobody asks for the label."""
+        """Clear the pods of a gated revision that are born where nobody asks for the label; note that some went."""
         old = {pod.name for pod in before.world.preview.pods}
         world = after.world
+        if {pod.name for pod in before.world.pods} - {pod.name for pod in world.pods}:
+            after = replace(after, just_gone=True)
+        if after.drain:
+            after = replace(after, world=_playing(after.world))
         vouched = any(stage is Stage.BEFORE for stage, _ in after.said)
         open_ = not all(one.valve for one in before.world.services) or world.phase is Phase.FINISHING
         if not (vouched and open_):
@@ -322,10 +350,31 @@ class Checker:
             if two < min(one, floor):
                 self._broken(f"I2 {one} endpoints became {two} of {floor}", state, step)
         self._check_gated(state, step, after)
+        self._check_widened(state, step)
+        self._check_rounds(state, step, after)
         if self.dark:
             self._check_detached(state, step, after)
         else:
             self._check_old_side(state, step, after)
+
+    def _check_widened(self, state: State, step: Step) -> None:
+        """Pods that just went come back as endpoints where a Service begins to select them.
+
+        Where stable cannot carry the load alone, traffic goes to both sides without waiting.
+        """
+        shifted = any(one.pin == "preview" for one in state.world.services)
+        urgent = shifted and state.world.phase is Phase.RETURNING
+        if state.just_gone and not urgent and (isinstance(step, Pin) and not step.revision):
+            self._broken("I12 a Service is unpinned while pods that just went may be taken in", state, step)
+        if state.just_gone and isinstance(step, Valve) and not step.on:
+            self._broken("I12 the valve comes off while pods that just went may be taken in", state, step)
+
+    def _check_rounds(self, state: State, step: Step, after: State) -> None:
+        """What a write of ours removes has no open round; scaling and crashes are others' doing."""
+        left = {pod.name for pod in after.world.pods}
+        cut = [pod.name for pod in state.world.pods if pod.rounds and pod.name not in left]
+        if state.drain and cut and isinstance(step, Hold | Finish | Return | Restore):
+            self._broken(f"R the round on {cut[0]} is cut", state, step)
 
     def _check_asked(self, state: State, step: Step, pods: tuple[str, ...]) -> None:
         if not state.world.settings.paused:
@@ -438,6 +487,14 @@ class Checker:
                 return step, self._answered(state, question, pods, passed=True)
             case Wait("labels"):
                 return step, replace(state, fresh_labels=False)
+            case Wait("gone"):
+                return step, replace(state, just_gone=False)
+            case Wait(key) if key.startswith("rounds"):
+                over = [pod.name for pod in state.world.pods if not _serves(state.world, pod)]
+                world = state.world
+                for name in over:
+                    world = world._marked(name, rounds=0)
+                return step, replace(state, world=world)
             case Wait(key, _, seconds, unbroken):
                 world = state.world.controllers().come().controllers().published()
                 after = self._born(state, replace(state, world=world))
@@ -465,6 +522,15 @@ def _without(world: World, name: str) -> World:
     )
     stable, preview = sides
     return replace(world, stable=stable, preview=preview)
+
+
+def _serves(world: World, pod: Pod) -> bool:
+    return any(pod.name in endpoints for endpoints in world.slices)
+
+
+def _playing(world: World) -> World:
+    """Open a round on every pod that serves."""
+    return world._each(lambda pod: replace(pod, rounds=1) if _serves(world, pod) else pod)
 
 
 def _foreign(world: World) -> Iterator[tuple[str, Settings]]:

@@ -95,6 +95,13 @@ def test_rolling_keeps_its_laws_when_scaled_to_nothing():
     assert check(Rolling(Amount(1)), 1, scalings=2, least=0) > 100
 
 
+@pytest.mark.parametrize("strategy", [BlueGreen(), Rolling(Amount(1)), Rolling(Amount(2))], ids=str)
+@pytest.mark.parametrize("size", [1, 2])
+def test_no_open_round_is_cut(strategy, size):
+    """Neither on the way forward nor on the way back, wherever an abort begins and whoever goes on."""
+    assert check(strategy, size, rounds=True) > 100
+
+
 NONE = lambda *_, **__: None  # noqa: E731 - a step that asks for nothing
 
 
@@ -130,7 +137,7 @@ def back_without_traffic(seen):
 
 
 def leaves_the_pin(seen):
-    return steps.valve(seen, on=False) or steps.clean(seen)
+    return steps.valve_off(seen) or steps.clean(seen)
 
 
 def never_turns(seen):
@@ -156,9 +163,11 @@ def in_phase(phase):
 
 ADVANCE, EXCESS = Rolling._advance, Rolling._excess
 PROMOTE, BRING_UP = BlueGreen._promote, blue_green._bring_up
+VALVE_OFF = lambda seen: steps.valve(seen, on=False)  # noqa: E731
 PIN, ASK, GO_BACK = steps.pin, steps.ask, steps.go_back
 ONE, TWO, LAG = {"size": 2}, {"size": 2, "services": ("app", "app-2")}, {"size": 2, "lagging": True}
 CRASH, SCALE = {"size": 2, "crashes": 1}, {"size": 2, "scalings": 2}
+PLAY = {"size": 2, "rounds": True}
 SIDES, ROLL, TIGHT = BlueGreen(), Rolling(Amount(1)), Rolling(Amount(1), NOTHING)
 
 MUTANTS = {
@@ -166,7 +175,12 @@ MUTANTS = {
     "nothing is pinned": (SIDES, ONE, [(blue_green, "pin", NONE)], "I3"),
     "only the first Service is pinned": (SIDES, TWO, [(blue_green, "pin", forgets_the_other_services)], "I3"),
     "the gates before are not asked": (SIDES, ONE, [(blue_green, "ask", NONE)], "I3"),
-    "the endpoints are not awaited": (SIDES, LAG, [(blue_green, "carried", NONE)], "I7|I1|I2"),
+    "the endpoints are not awaited": (
+        SIDES,
+        LAG,
+        [(blue_green, "carried", NONE), (blue_green, "drained", NONE)],
+        "I7|I1|I2",
+    ),
     "the shift is not checked to stand": (SIDES, TWO | CRASH, [(blue_green, "_standing", NONE)], "I1|I2"),
     "the old side goes before the gates after": (
         SIDES,
@@ -181,17 +195,23 @@ MUTANTS = {
         "I1|I2",
     ),
     "the pin stays": (SIDES, ONE, [(steps, "_hands_off", leaves_the_pin)], "I6"),
+    "Services widen at once": (SIDES, ONE, [(steps, "_widened", lambda seen, step: step)], "I12"),
+    "the valve comes off at once": (ROLL, ONE, [(rolling, "valve_off", VALVE_OFF)], "I12"),
+    "rounds are not awaited": (SIDES, PLAY, [(steps, "rounds_over", NONE)], "R"),
+    "rounds of a batch are not awaited": (ROLL, PLAY, [(steps, "rounds_over", NONE)], "R"),
+    "the way back cuts rounds": (ROLL, PLAY, [(steps, "_rounds_back", NONE)], "R"),
+    "the preview is not detached on the way back": (ROLL, PLAY, [(steps, "_detach_preview", NONE)], "R"),
     "the labels stay": (ROLL, ONE, [(steps, "clean", NONE)], "I6"),
     "the hold is written for ever": (SIDES, ONE, [(blue_green, "_bring_up", holds_again)], "a loop"),
     "a no is not heard": (SIDES, ONE, [(blue_green, "ask", gates_do_not_matter)], "I3|I7"),
     "an uneven end is not mended": (SIDES, SCALE, [(steps, "_exact", NONE)], "a loop"),
     "the deadline does not turn": (SIDES, ONE, [(steps, "Turn", lambda _: steps.Wait("x", "x"))], "a loop"),
-    "the valve stays off": (ROLL, ONE, [(rolling, "_valve_on", NONE)], "I3|I7"),
+    "the valve stays off": (ROLL, ONE, [(rolling, "valve_on", NONE)], "I3|I7"),
     "the labels are not given first": (ROLL, ONE, [(rolling, "_dark", lambda _: ())], "a loop|I1|I2|I3|I11"),
     "dark pods are let in unasked": (ROLL, ONE, [(rolling, "ask_each", NONE)], "I3"),
     "nothing is detached": (ROLL, ONE, [(Rolling, "_detach", removing_without_detaching)], "I7"),
     "one too many is detached": (ROLL, ONE, [(Rolling, "_excess", detaches_one_too_many)], "I1|I2"),
-    "the detached are not awaited": (ROLL, LAG, [(rolling, "_drained", NONE)], "I7"),
+    "the detached are not awaited": (ROLL, LAG, [(rolling, "drained", NONE)], "I7"),
     "all is held at once": (ROLL, ONE, [(Rolling, "_advance", full_hold)], "I7|I2|I1"),
     "the batch is not asked again after it is in": (ROLL, ONE, [(Rolling, "_ask_admitted", NONE)], "I11"),
     "newborn pods of the old side stay dark": (

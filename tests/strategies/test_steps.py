@@ -7,7 +7,20 @@ from dataclasses import replace
 import pytest
 
 from strategies.blue_green import BlueGreen
-from strategies.model import Begin, End, Finish, Hold, Outcome, Phase, Pin, Return, Turn, Wait
+from strategies.model import (
+    Begin,
+    Drain,
+    End,
+    Finish,
+    Hold,
+    Outcome,
+    Phase,
+    Pin,
+    Return,
+    Stand,
+    Turn,
+    Wait,
+)
 from strategies.quantities import Amount
 from strategies.rolling import Rolling
 from strategies.simulator import World
@@ -80,3 +93,91 @@ def test_a_preview_of_no_pods_is_refused():
 def test_a_batch_of_no_pods_is_refused():
     with pytest.raises(ValueError, match="at least one pod"):
         Rolling(batch=Amount(0))
+
+
+def test_a_service_is_unpinned_once_the_endpoints_controller_has_seen_the_old_pods_go():
+    """It may hear of the Service first, and then takes dying pods in as endpoints for a second."""
+    finished = shifted().apply(Finish()).controllers()
+    waits = BlueGreen().decide(finished.observe(gone_age_seconds=0.5))
+    assert waits == Wait("gone", "the endpoints controller to have seen the last pods go", 1.5)
+    assert BlueGreen().decide(finished.observe(gone_age_seconds=2.0)) == Pin("app", "")
+
+
+def test_old_pods_that_linger_are_not_waited_for_before_the_service_is_unpinned():
+    finished = shifted().apply(Finish()).controllers()
+    lingering = replace(finished, stable=replace(finished.stable, lingers=True))
+    assert BlueGreen().decide(lingering.observe(gone_age_seconds=0.0)) == Pin("app", "")
+
+
+def test_a_refused_preview_is_gone_from_every_view_before_the_service_is_unpinned():
+    """However long its pods linger: they must not be asked by anybody."""
+    back = replace(coming(), phase=Phase.RETURNING).apply(Return()).controllers().come().published()
+    lingering = replace(back, stable=replace(back.stable, lingers=True))
+    assert isinstance(BlueGreen().decide(lingering.observe(gone_age_seconds=0.0)), Wait)
+    assert BlueGreen().decide(lingering.observe()) == Pin("app", "")
+
+
+def test_the_way_back_ends_when_the_endpoints_name_no_pod_that_goes():
+    back = replace(coming(), phase=Phase.RETURNING).apply(Return()).controllers().come().published()
+    step = BlueGreen().decide(back.observe(dying=2))
+    assert isinstance(step, Wait)
+    assert step.key == "stable"
+
+
+def playing(rounds: int | None, **more) -> World:
+    """All traffic is on the new pods, and a round is open on the first old one."""
+    world = shifted()
+    first, *others = world.stable.pods
+    return replace(world, stable=replace(world.stable, pods=(replace(first, rounds=rounds, **more), *others)))
+
+
+def decided(world: World, **facts):
+    waited = {"keepOld": 1e9, "spread old side": 1e9, **facts.pop("waited", {})}
+    return BlueGreen().decide(world.observe(gated=frozenset(), waited=waited, drain=Drain(600.0), **facts))
+
+
+def test_old_pods_stay_while_a_round_is_open():
+    said = "1 open rounds on 1 pods (the oldest 1m30s) to end"
+    assert decided(playing(1, oldest_seconds=90.2)) == Wait("rounds old side", said, 600.0)
+    assert decided(playing(0)) == Finish()
+
+
+def test_unknown_is_not_no_round():
+    said = "the unknown rounds of stable-1 (/rounds: 404) to end"
+    assert decided(playing(None, mute="/rounds: 404")) == Wait("rounds old side", said, 600.0)
+
+
+def test_rounds_that_do_not_end_wait_for_a_person():
+    stands = decided(playing(2), waited={"rounds old side": 600.0})
+    assert stands == Stand("2 open rounds on 1 pods did not end in 10m; their pods stay")
+
+
+def test_rounds_that_do_not_end_go_where_the_spec_says_so():
+    waited = {"keepOld": 1e9, "spread old side": 1e9, "rounds old side": 600.0}
+    seen = playing(2).observe(gated=frozenset(), waited=waited, drain=Drain(600.0, proceed=True))
+    assert BlueGreen().decide(seen) == Finish()
+
+
+def test_the_way_back_does_not_need_the_word_of_a_broken_version():
+    back = replace(shifted(), phase=Phase.RETURNING).apply(Pin("app", "stable")).published()
+    mute = replace(
+        back,
+        preview=replace(back.preview, pods=tuple(replace(one, rounds=None) for one in back.preview.pods)),
+    )
+    waited = {"spread preview": 1e9}
+    waits = BlueGreen().decide(mute.observe(waited=waited, drain=Drain()))
+    assert isinstance(waits, Wait)
+    assert (
+        BlueGreen().decide(mute.observe(waited={**waited, "rounds preview": 5.0}, drain=Drain())) == Return()
+    )
+
+
+def test_a_preview_that_serves_keeps_its_pods_until_stable_is_whole_beside_it():
+    """Rolling, half way: 2 old and 2 new of 3 serve."""
+    world = World.at_rest(3).apply(Begin()).apply(Hold(2, 2)).controllers().come().published()
+    back = replace(world, phase=Phase.RETURNING)
+    assert Rolling(Amount(2)).decide(back.observe(drain=Drain())) == Return(held=True)
+    beside = back.apply(Return(held=True)).controllers()
+    assert (beside.stable.desired, beside.preview.desired) == (3, 2)
+    assert isinstance(Rolling(Amount(2)).decide(beside.observe(drain=Drain())), Wait)
+    assert Rolling(Amount(2)).decide(back.observe(drain=Drain(), fast=True)) == Return()

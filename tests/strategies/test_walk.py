@@ -24,8 +24,8 @@ ASKED = Pace(
 
 def test_blue_green_takes_what_its_gates_and_its_waits_take():
     plan = walk(BlueGreen(keep_old_seconds=100.0), World.at_rest(6), ASKED)
-    assert sum(step.expected_seconds for step in plan) == 20 + 2 + 20 + 60 + 100 + 2
-    assert sum(step.worst_seconds for step in plan) == 300 + 30 + 300 + 90 + 100 + 602
+    assert sum(step.expected_seconds for step in plan) == 20 + 2 + 20 + 60 + 100 + 2 + 2
+    assert sum(step.worst_seconds for step in plan) == 300 + 30 + 300 + 90 + 100 + 602 + 2
 
 
 def test_blue_green_needs_twice_the_pods():

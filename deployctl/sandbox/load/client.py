@@ -8,6 +8,8 @@ the moment a request was due, so that an outage shows in full.
 Only a 2xx is an answer; everything else is a failure with its kind. A connection of the pool that turns out
 closed before any byte of the answer came is what HTTP clients meet every day: a GET on it goes once more on a
 new connection (RFC 9110, 9.2.2) and counts as a stale retry, not as a failure.
+
+Beside it: rounds over WebSocket (rounds.py), prices over gRPC (streams.py).
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ PLAYERS = 100
 LOOK_SECONDS = 0.1
 ENOUGH_FILES = 10_240  # more is refused by macOS
 CHUNK_BYTES = 64 * 1024
+POSTED: dict[str, dict[str, Any]] = {"bets": {"stake": 1}, "payments": {"kind": "deposit", "cents": 100}}
 
 
 class ClosedEarlyError(ConnectionError):
@@ -48,7 +51,7 @@ class StatusError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where requests go: a GET asks for `path`, a POST places a bet."""
+    """Where requests go: a GET asks for `path`, a POST places a bet or pays."""
 
     host: str
     port: int
@@ -66,10 +69,10 @@ class Target:
         path = self.path.replace("{player}", f"p{number % PLAYERS}")
         return self._head("GET", path, keepalive=keepalive) + b"\r\n"
 
-    def post(self, number: int, run: str) -> bytes:
-        bet = {"player": f"p{number % PLAYERS}", "stake": 1, "transaction": f"{run}-{number}"}
-        body = json.dumps(bet).encode()
-        head = self._head("POST", "/bets", keepalive=False)
+    def post(self, what: str, number: int, run: str) -> bytes:
+        who = {"player": f"p{number % PLAYERS}", "transaction": f"{run}-{number}"}
+        body = json.dumps({**who, **POSTED[what]}).encode()
+        head = self._head("POST", f"/{what}", keepalive=False)
         return head + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
     def _head(self, method: str, path: str, *, keepalive: bool) -> bytes:
@@ -328,6 +331,7 @@ class Plan:
     keepalive: bool
     post_share: float
     until: Path | None
+    post: str = "bets"
 
     def is_post(self, number: int) -> bool:
         """Spread the bets evenly: at 0.1 requests 9, 19, 29 and so on."""
@@ -389,7 +393,9 @@ class Client:
             self.tally.answered(method, answer, number / self.plan.rate)
 
     async def _post(self, number: int) -> Answer:
-        return await self._exchange(await self.pool.fresh(), self.plan.target.post(number, self.run_id))
+        return await self._exchange(
+            await self.pool.fresh(), self.plan.target.post(self.plan.post, number, self.run_id)
+        )
 
     async def _get(self, number: int) -> Answer:
         request = self.plan.target.get(number, keepalive=self.plan.keepalive)
@@ -432,7 +438,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long (60)")
     parser.add_argument("--until", type=Path, help="stop when this file appears")
     parser.add_argument("--keepalive", choices=["on", "off"], default="off", help="pool connections (off)")
-    parser.add_argument("--post-share", type=float, default=0.0, help="share of POST /bets (0)")
+    parser.add_argument("--post-share", type=float, default=0.0, help="share of POST requests (0)")
+    parser.add_argument("--post", choices=list(POSTED), default="bets", help="what they do (bets)")
     parser.add_argument(
         "--in-namespace", action="store_true", help="allow private addresses, in a network of its own"
     )
@@ -453,6 +460,13 @@ async def run(plan: Plan) -> dict[str, Any]:
     return await client.run()
 
 
+def write(document: dict[str, Any], out: Path) -> None:
+    """Write the document so that it is there whole or not at all."""
+    partial = out.with_name(f"{out.name}.{os.getpid()}")
+    partial.write_text(json.dumps(document, indent=1) + "\n")
+    partial.replace(out)
+
+
 def main() -> int:
     args = parser().parse_args()
     problem = refusal(args.target.host, in_namespace=args.in_namespace, has_own_network=has_own_network())
@@ -461,11 +475,9 @@ def main() -> int:
         return 2
     allow_many_connections()
     keepalive = args.keepalive == "on"
-    plan = Plan(args.target, args.rate, args.seconds, keepalive, args.post_share, args.until)
+    plan = Plan(args.target, args.rate, args.seconds, keepalive, args.post_share, args.until, args.post)
     document = asyncio.run(run(plan))
-    partial = args.out.with_name(f"{args.out.name}.{os.getpid()}")
-    partial.write_text(json.dumps(document, indent=1) + "\n")
-    partial.replace(args.out)
+    write(document, args.out)
     print(f"{document['requests']} requests, {document['failed']} failed")
     return 0
 

@@ -26,9 +26,11 @@ def check(machine: Machine, life: Life, now: float) -> float:
 
 def ask(machine: Machine, life: Life, each: Probing, now: float, steady_seconds: float) -> float:
     """Ask one probe where it is time; tell what was wrong, and give the seconds until the next look."""
-    wait, wrong = each.look(
-        now, lambda: machine.runtime.probe(life.pod, first(life), each.spec), steady_seconds
-    )
+    pod = {
+        **life.pod,
+        "status": {**life.pod.get("status", {}), "podIP": life.ip},
+    }  # its status may lag behind
+    wait, wrong = each.look(now, lambda: machine.runtime.probe(pod, first(life), each.spec), steady_seconds)
     if wrong:
         machine.tell(life, "Unhealthy", f"{each.kind.capitalize()} probe failed: {wrong}", warns=True)
     return wait

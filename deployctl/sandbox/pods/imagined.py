@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from deployctl.sandbox.pods import rpc
+
 Json = dict[str, Any]
 
 NEVER = math.inf
@@ -94,7 +96,9 @@ class Imagined:
         self.changed(_uid(pod))
 
     def probe(self, pod: Json, container: Json, probe: Json) -> str | None:
-        """Answer a probe at once; one by exec or grpc passes while the application runs."""
+        """Answer a probe at once; one by exec passes while the application runs."""
+        if "grpc" in probe:
+            return self._health(pod, probe)
         if (get := probe.get("httpGet")) is None:
             return "" if self.running(pod) else "command failed"
         port, path = _port(container, get["port"]), get.get("path") or "/"
@@ -105,6 +109,14 @@ class Imagined:
         if 200 <= answer[0] < 400:
             return ""
         return f"HTTP probe failed with statuscode: {answer[0]}"
+
+    def _health(self, pod: Json, probe: Json) -> str:
+        """Answer for odds what its /readyz says; nobody else speaks gRPC."""
+        process, port = self._processes.get(_uid(pod)), probe["grpc"]["port"]
+        if process is None or not self.running(pod) or rpc.listened(process.env) != port:
+            address = f"{pod.get('status', {}).get('podIP', '')}:{port}"
+            return rpc.unreached(address, float(probe.get("timeoutSeconds", 1)))
+        return rpc.wrong(probe["grpc"].get("service") or "", self._route(_uid(pod), process, rpc.PAGE)[0])
 
     def ask(
         self, pod: Json, port: int, path: str, scheme: str, timeout_seconds: float
@@ -126,7 +138,7 @@ class Imagined:
                 ready = 200 if self._clock() >= process.ready_at else 503
                 return self._broken.get(uid, ready), {}
             case ["internal", "rounds"]:
-                return 200, {"open": 0, "oldest_seconds": 0.0}
+                return 200, {"open": 0, "oldestSeconds": 0.0, "oldest_seconds": 0.0}
             case [] | ["balances", _] if _fails_now(process):
                 return 500, {"error": "failing as FAIL_RATE asks"}
             case []:

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,16 @@ def _timeless(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     return entry
 
 
-def layer_of(folder: Path) -> bytes:
+def layer_of(folder: Path, without: Collection[str] = ()) -> bytes:
+    """Make a layer of all that is in a folder, `without` the files of the layers below."""
     packed = io.BytesIO()
+
+    def wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return None if entry.name in without and not entry.isdir() else _timeless(entry)
+
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for path in sorted(folder.iterdir()):
-            tar.add(path, path.name, filter=_timeless)
+            tar.add(path, path.name, filter=wanted)
     return packed.getvalue()
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.cluster.bed.layout import BedError
 from tests.cluster.bed.packages import apt
 
 _STDLIB = "usr/lib/python3.11"
+GRPC_FOLDER = "usr/lib/python3/dist-packages"
 # What `http.server`, `asyncio`, `json`, `ctypes` and threads load. No OpenSSL: half of the size and of the start-up.
 _PACKAGES = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib",
     "libc6", "libgcc-s1", "libexpat1", "zlib1g", "libbz2-1.0", "liblzma5", "libffi8", "libuuid1",
 )  # fmt: skip
+# What `grpc` loads beside those.
+_GRPC = ("python3-grpcio", "libabsl20220623", "libc-ares2", "libre2-9", "libssl3", "libstdc++6")
 _DROPPED = (
     "usr/share", "usr/lib/*/gconv", "usr/lib/*/perl*", "etc/ld.so.conf.d", "var", "sbin", "usr/lib/*/audit",
     *(f"{_STDLIB}/{name}" for name in ("test", "idlelib", "lib2to3", "pydoc_data", "ensurepip", "distutils")),
@@ -27,8 +31,8 @@ _ETC = {
 }
 
 
-def _download(folder: Path) -> None:
-    as_root = ("-o", "APT::Sandbox::User=root", "download", *_PACKAGES)
+def _download(packages: Sequence[str], folder: Path) -> None:
+    as_root = ("-o", "APT::Sandbox::User=root", "download", *packages)
     try:
         apt(*as_root, cwd=folder)
     except BedError:  # no package lists yet, or lists older than the archive
@@ -42,20 +46,39 @@ def _drop(root: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _compile(root: Path) -> None:
+def _compile(root: Path, folder: str, *options: str) -> None:
     """Compile with the image's own Python; unchecked, so that a pod's start looks at no source file."""
-    python = ["chroot", str(root), "/usr/bin/python3.11", "-S", "-m", "compileall", "-q"]
-    subprocess.run([*python, "--invalidation-mode", "unchecked-hash", f"/{_STDLIB}"], check=True)
+    python = ["chroot", str(root), "/usr/bin/python3.11", "-S", "-m", "compileall", "-q", *options]
+    subprocess.run([*python, "--invalidation-mode", "unchecked-hash", f"/{folder}"], check=True)
 
 
-def python_root(root: Path, downloads: Path) -> None:
-    _download(downloads)
+def compiled(root: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Compile an application's files with the Python of a root: it starts a sixth sooner from `app.pyc`."""
+    (root / "app").mkdir()
+    for name, content in files.items():
+        (root / "app" / name).write_bytes(content)
+    _compile(root, "app", "-b")
+    return {f"{name}c": (root / "app" / f"{name}c").read_bytes() for name in files}
+
+
+def _extract(packages: Sequence[str], root: Path, downloads: Path) -> None:
+    _download(packages, downloads)
     for package in sorted(downloads.glob("*.deb")):
         subprocess.run(["dpkg-deb", "--extract", str(package), str(root)], check=True)
     _drop(root)
+
+
+def grpc_onto(root: Path, downloads: Path) -> None:
+    """Add gRPC to a root of `python_root`."""
+    _extract(_GRPC, root, downloads)
+    _compile(root, GRPC_FOLDER)
+
+
+def python_root(root: Path, downloads: Path) -> None:
+    _extract(_PACKAGES, root, downloads)
     for name, content in _ETC.items():
         (root / "etc" / name).write_text(content)
     (root / "tmp").mkdir()
     (root / "tmp").chmod(0o1777)
     (root / "usr/bin/python3").symlink_to("python3.11")
-    _compile(root)
+    _compile(root, _STDLIB)

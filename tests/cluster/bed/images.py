@@ -1,17 +1,20 @@
-"""The images that the node has: `pause`, and the example application under two tags."""
+"""The images that the node has: `pause`, and the example platform's two, each under two tags."""
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.bed import archive, binary, debian
 from tests.cluster.bed.layout import HERE, REPOSITORY, BedError, Layout
 from tests.cluster.bed.say import say
 
-APP = REPOSITORY / "manifests" / "igaming" / "app.py"
-_PYTHON = ["python3", "-B", "-S", "-u", "/app.py"]
+EXAMPLE = REPOSITORY / "manifests" / "igaming"
+_PYTHON = ["python3", "-B", "-S", "-u"]
+Files = dict[str, bytes]
 
 
 def _pause(at: Layout) -> Path:
@@ -27,7 +30,7 @@ def _pause(at: Layout) -> Path:
     return image
 
 
-def _python(at: Layout) -> bytes:
+def _python(at: Layout) -> Path:
     """Make the layer below the application, once: only what is above it changes."""
     cached = at.images / "python3.11.tar"
     if not cached.exists():
@@ -37,7 +40,28 @@ def _python(at: Layout) -> bytes:
             debian.python_root(Path(root), Path(downloads))
             cached.with_suffix(".building").write_bytes(archive.layer_of(Path(root)))
         cached.with_suffix(".building").rename(cached)
-    return cached.read_bytes()
+    return cached
+
+
+@contextmanager
+def _root(at: Layout) -> Iterator[Path]:
+    """Unpack that layer for a while."""
+    with tempfile.TemporaryDirectory(dir=at.cache) as root:
+        subprocess.run(["tar", "--extract", "--file", _python(at), "--directory", root], check=True)
+        yield Path(root)
+
+
+def _grpc(at: Layout) -> Path:
+    """Make the layer that odds has above Python, once: an image of its own, for gRPC is half as large again."""
+    cached = at.images / "grpc.tar"
+    if not cached.exists():
+        say("making the gRPC layer from Debian packages (once)")
+        with _root(at) as root, tempfile.TemporaryDirectory() as downloads:
+            below = {str(path.relative_to(root)) for path in root.rglob("*")}
+            debian.grpc_onto(root, Path(downloads))
+            cached.with_suffix(".building").write_bytes(archive.layer_of(root, without=below))
+        cached.with_suffix(".building").rename(cached)
+    return cached
 
 
 def prepare(at: Layout) -> None:
@@ -45,6 +69,7 @@ def prepare(at: Layout) -> None:
     at.images.mkdir(parents=True, exist_ok=True)
     _pause(at)
     _python(at)
+    _grpc(at)
 
 
 def _ctr(at: Layout, *args: str) -> str:
@@ -65,11 +90,17 @@ def answers(at: Layout) -> bool:
         return False
 
 
-def _igaming(tag: str, app: bytes, python: bytes, *more: str) -> archive.Image:
-    above = archive.layer({"app.py": (app, 0o644)})
-    environment = ["PATH=/usr/bin", f"IMAGE=localhost/igaming:{tag}"]
-    config = {"Entrypoint": _PYTHON, "Env": environment, "ExposedPorts": {"8080/tcp": {}}}
-    return archive.Image((f"localhost/igaming:{tag}", *more), (python, above), config)
+def _image(name: str, tag: str, files: Files, below: Sequence[bytes], *more: str) -> archive.Image:
+    """Make an image that runs the first of its files."""
+    above = archive.layer({file: (content, 0o644) for file, content in files.items()})
+    grpc = [f"PYTHONPATH=/{debian.GRPC_FOLDER}"] if len(below) > 1 else []
+    environment = ["PATH=/usr/bin", f"IMAGE={name}:{tag}", *grpc]
+    config = {
+        "Entrypoint": [*_PYTHON, f"/{next(iter(files))}"],
+        "Env": environment,
+        "ExposedPorts": {"8080/tcp": {}},
+    }
+    return archive.Image((f"{name}:{tag}", *more), (*below, above), config)
 
 
 def _loaded(at: Layout) -> dict[str, str]:
@@ -83,18 +114,31 @@ def load(at: Layout) -> None:
     here = _loaded(at)
     if "localhost/pause:1" not in here:
         _ctr(at, "images", "import", str(_pause(at)))
-    if not APP.exists():
-        return say(f"no {APP.relative_to(REPOSITORY)} yet: the node has no localhost/igaming")
-    app = APP.read_bytes()
-    current = f"localhost/igaming:sha256-{archive.digest(app)[:16]}"
-    if current not in here or here[current] != here.get("localhost/igaming:1"):
-        _import_igaming(at, app, current)
-    return None
+    for name, (_, below) in _IMAGES.items():
+        if (now := current(name)) not in here or here[now] != here.get(f"{name}:1"):
+            _import(at, name, [layer(at).read_bytes() for layer in below], now)
 
 
-def _import_igaming(at: Layout, app: bytes, current: str) -> None:
-    python, file = _python(at), at.state / "igaming.tar"
-    archive.write([_igaming("1", app, python, current), _igaming("2", app, python)], file)
+def current(name: str) -> str:
+    """Name an image by what its files are in this tree: `:1` and `:2` are those of whoever said `up` last."""
+    return f"{name}:sha256-{archive.digest(b''.join(_files(name).values()))[:16]}"
+
+
+def _files(name: str) -> Files:
+    return {file: (EXAMPLE / file).read_bytes() for file in _IMAGES[name][0]}
+
+
+def _import(at: Layout, name: str, below: Sequence[bytes], now: str) -> None:
+    with _root(at) as root:
+        files = debian.compiled(root, _files(name))
+    file = at.state / "image.tar"
+    archive.write([_image(name, "1", files, below, now), _image(name, "2", files, below)], file)
     _ctr(at, "images", "import", str(file))
     file.unlink()
-    say(f"imported {APP.name} as localhost/igaming:1 and :2")
+    say(f"imported {name}:1 and :2")
+
+
+_IMAGES = {
+    "localhost/igaming": (("app.py", "payments.py", "rounds.py"), (_python,)),
+    "localhost/igaming-odds": (("odds.py", "app.py"), (_python, _grpc)),
+}

@@ -7,6 +7,7 @@ from typing import Any
 Json = dict[str, Any]
 PAUSE = "localhost/pause:1"
 APP = "localhost/igaming:1"
+ODDS = "localhost/igaming-odds:1"
 
 
 def container(image: str = PAUSE, /, *, probed: bool = False, **env: str) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contracts.cluster.objects import APP, container, deployment, pod, replica_set, template
+from tests.contracts.cluster.objects import APP, ODDS, container, deployment, pod, replica_set, template
 from tests.contracts.cluster.probe import Json, Probe
 from tests.contracts.cluster.probes.resting import conditions, events
 
@@ -220,3 +220,34 @@ def a_pod_takes_its_template(p: Probe) -> None:
     p.until(lambda: p.get("deployments", "web")["status.readyReplicas"] == 1, "a ready pod")
     found: Any = p.items("pods")[0]
     p.note("pod", {key: found[key] for key in ("metadata", "spec")})
+
+
+def a_probe_by_grpc_is_answered_by_odds_alone(p: Probe) -> None:
+    """It serves where it is ready, knows two names of itself, and nobody listens in an app that speaks no gRPC."""
+    for name, image, port, service, env in (
+        ("serves", ODDS, 9090, "", {"SERVICE": "odds"}),
+        ("named", ODDS, 9090, "Odds", {"SERVICE": "odds"}),
+        ("unready", ODDS, 9090, "", {"SERVICE": "odds", "NEVER_READY": "1"}),
+        ("unknown", ODDS, 9090, "Wallet", {"SERVICE": "odds"}),
+        ("elsewhere", ODDS, 9091, "", {"SERVICE": "odds"}),
+        ("silent", APP, 9090, "", {"SERVICE": "balances"}),
+    ):
+        one = pod(name, image, **env)
+        box = one["spec"]["containers"][0]
+        box["readinessProbe"] = {"grpc": {"port": port, "service": service}, "periodSeconds": 1}
+        p.make("pods", one)
+    p.until(lambda: _ready(p, "serves") and _ready(p, "named"), "two ready pods", 60)
+    for name in ("unready", "unknown", "elsewhere", "silent"):
+        p.until(lambda name=name: _unhealthy(p, name), f"a failed probe of {name}", 60)
+        p.note(name, [_ready(p, name), _unhealthy(p, name)])
+
+
+def _unhealthy(p: Probe, name: str) -> str:
+    """Say how a pod's probe failed last, but for its address and for what only its start explains."""
+    told = [
+        one["message"].replace(p.get("pods", name)["status.podIP"] or "?", "IP")
+        for one in p.items("events")
+        if one["reason"] == "Unhealthy" and one["involvedObject"]["name"] == name
+    ]
+    last = {"unready": "NOT_SERVING", "unknown": "NotFound"}.get(name, "failed to connect")
+    return next((one for one in told if last in one), "")

@@ -1,0 +1,115 @@
+"""Ask pods that are to go how many rounds are open on them, again and again, while the loop goes on watching.
+
+A pod is believed to have none once it has said so twice in a row, and only for as long as it keeps saying so.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployctl.errors import DeployctlError
+from deployctl.foreign import printable
+from deployctl.observe import Open
+from deployctl.spec import Rounds
+
+Json = dict[str, Any]
+INTERVAL_SECONDS = 0.5
+STALE_SECONDS = 10.0  # an older word is none
+TIMEOUT_SECONDS = 2.0
+AT_ONCE = 8
+
+Proxy = Callable[[str, int, str, str, float], tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a pod said last: at which time of the clock, and whether the word before it was the same."""
+
+    at: float
+    open: Open
+    again: bool
+
+
+@dataclass
+class Census:
+    """The rounds on the pods that it was told to ask; `port` finds the number of the page's port on a pod."""
+
+    rounds: Rounds
+    proxy: Proxy
+    port: Callable[[Json], int | None]
+    wake: Callable[[], None]
+    clock: Callable[[], float] = time.monotonic
+    interval_seconds: float = INTERVAL_SECONDS
+    _words: dict[str, Word] = field(default_factory=dict)
+    _pods: tuple[Json, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def ask(self, pods: Iterable[Json]) -> None:
+        """From now on ask these pods and no others."""
+        self._pods = tuple(pods)
+        if self._pods and self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
+            self._thread.start()
+
+    def open(self) -> Mapping[str, Open]:
+        """Give what is known now, by the pods' UIDs; who has not said, or only once that there is none, is unknown."""
+        oldest = self.clock() - STALE_SECONDS
+        return {uid: _believed(word) for uid, word in dict(self._words).items() if word.at >= oldest}
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            while not self._stop.is_set():
+                self.once(threads)
+                self._stop.wait(self.interval_seconds)
+
+    def once(self, threads: ThreadPoolExecutor) -> None:
+        """Ask every pod once, several side by side, and wake the loop where something new was said."""
+        pods, before = self._pods, self.open()
+        for pod, said in zip(pods, threads.map(self._asked, pods), strict=True):
+            self._take(pod["metadata"]["uid"], said)
+        if self.open() != before:
+            self.wake()
+
+    def _take(self, uid: str, said: Open) -> None:
+        last = self._words.get(uid)
+        same = last is not None and last.open.count == said.count
+        self._words[uid] = Word(self.clock(), said, again=same)
+
+    def _asked(self, pod: Json) -> Open:
+        port = self.port(pod)
+        if port is None:
+            return Open(mute="it has no such port")
+        try:
+            answer = self.proxy(pod["metadata"]["name"], port, "http", self.rounds.path, TIMEOUT_SECONDS)
+        except DeployctlError as error:
+            return Open(mute=printable(str(error))[:200])
+        return self.read(*answer)
+
+    def read(self, status: int, body: bytes) -> Open:
+        """Read the page: a JSON object whose field is a whole number, not negative; anything else is unknown."""
+        if status != 200:
+            return Open(mute=f"{self.rounds.path}: {status}")
+        try:
+            page = json.loads(body)
+            count, oldest = page[self.rounds.field], page.get(self.rounds.oldest) or 0.0
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return Open(mute=f"{self.rounds.path} has no field {self.rounds.field}")
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            return Open(mute=f"{self.rounds.path}: {self.rounds.field} is no count")
+        return Open(count, float(oldest) if isinstance(oldest, int | float) else 0.0)
+
+
+def _believed(word: Word) -> Open:
+    return Open() if word.open.count == 0 and not word.again else word.open
