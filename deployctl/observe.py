@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -278,6 +278,25 @@ def side(look: Snapshot, template: str, rounds: Mapping[str, Open] | None = None
         trouble=_refused(owner) or next((why for one in pods if (why := stuck(one))), ""),
         lingers=lingers(owner["spec"]["template"], SPREAD_SECONDS),
     )
+
+
+def image_ids(look: Snapshot, template: str) -> dict[str, set[str]]:
+    """Name the image digests that the pods of a template really run, by container; several where a tag moved."""
+    owner = replica_set(look.replica_sets, template)
+    found: dict[str, set[str]] = {}
+    for pod in look.pods if owner else ():
+        if owner and owned_by(pod, owner):
+            for name, one in _image_ids(pod):
+                found.setdefault(name, set()).add(one)
+    return found
+
+
+def _image_ids(pod: Json) -> Iterator[tuple[str, str]]:
+    """Read `docker-pullable://shop/wallet@sha256:1f..` as `sha256:1f..`; of an image that has no digest, its id."""
+    for one in pod.get("status", {}).get("containerStatuses") or []:
+        digest_ = one.get("imageID", "").rpartition("@")[2].rpartition("://")[2]
+        if digest_:
+            yield one["name"], digest_
 
 
 def _dying(look: Snapshot) -> int:

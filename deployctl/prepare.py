@@ -90,16 +90,30 @@ def find(api: Api, names: Names) -> Found:
 
 
 def guess(api: Api, name: str) -> Names:
-    """Name the parts of an app that has no record: the Deployment of that name and the Services that select it."""
-    bare_names = Names(api.namespace, name, name, ())
-    deployment = found(api, bare_names, "deployments", name)
+    """Name the parts of an app that has no record: the Deployment of that name and the Services that select it.
+
+    A release in flight says itself whose it is, whatever the name of its Deployment.
+    """
+    try:
+        deployment = found(api, Names(api.namespace, name, name, ()), "deployments", name)
+    except UsageError:
+        held_for = _held_for(api, name)
+        if held_for is None:
+            raise
+        deployment = held_for
     memory = recalled(deployment, ())
     if memory:
-        return Names(api.namespace, memory.app, name, memory.services)
+        return Names(api.namespace, memory.app, deployment["metadata"]["name"], memory.services)
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     everything = api.get(path(api.namespace, "services"))["items"]
     selecting = (one for one in everything if _matches(one["spec"].get("selector") or {}, labels))
     return Names(api.namespace, name, name, tuple(one["metadata"]["name"] for one in selecting))
+
+
+def _held_for(api: Api, app: str) -> Json | None:
+    """Find the Deployment that a release of an app holds."""
+    every = api.get(path(api.namespace, "deployments"))["items"]
+    return next((one for one in every if (kept := recalled(one)) and kept.app == app), None)
 
 
 def prepare(
@@ -256,6 +270,11 @@ def refuse(api: Api, ready: Prepared, app: App, *, accept_sync: bool = False) ->
     """Raise for the first thing that stands against beginning a release now."""
     _startable(ready)
     _selected(api, ready, app)
+    acceptable(api, ready, accept_sync=accept_sync)
+
+
+def acceptable(api: Api, ready: Prepared, *, accept_sync: bool = False) -> None:
+    """Raise for what stands against this template here, whatever else is in flight."""
     _room(api, ready)
     owner = _synced_by(ready)
     if owner and not accept_sync:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import hashlib
 import json
 import threading
 from collections import Counter
@@ -248,7 +249,12 @@ class Cluster:
             if healthy and not ready(one) and self.now - one["born"] >= self.ready_seconds:
                 at = (BEGAN + dt.timedelta(seconds=self.now)).isoformat()
                 condition = {"type": "Ready", "status": "True", "lastTransitionTime": at}
-                self.put("pods", {**one, "status": {"phase": "Running", "conditions": [condition]}})
+                runs = [
+                    {"name": box["name"], "imageID": _digest_of(box["image"])}
+                    for box in one["spec"]["containers"]
+                ]
+                status = {"phase": "Running", "conditions": [condition], "containerStatuses": runs}
+                self.put("pods", {**one, "status": status})
 
     def _deploy(self) -> None:
         thing = self.deployment
@@ -509,6 +515,11 @@ def _selected(one: Json, query: Any) -> bool:
         return labels.get(key) in values.split(",")
     pairs = (pair.partition("=") for pair in wanted.split(",") if pair)
     return named in ("", one["metadata"]["name"]) and all(labels.get(k) == v for k, _, v in pairs)
+
+
+def _digest_of(image: str) -> str:
+    """Give what a node says it runs for an image, until its tag moves."""
+    return f"{image.partition(':')[0]}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"
 
 
 def _version(one: Json) -> int:

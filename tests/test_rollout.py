@@ -158,6 +158,13 @@ def test_a_wish_to_pause_stops_at_a_point_that_stands():
     assert release.run() == Result(None, "paused by bob@desk/2", stands=True)
 
 
+def test_a_pause_says_why():
+    cluster = Cluster.running()
+    wish = Intent("r1", "pause", "bob@desk/2", "2026-11-23T12:01:00Z", "lunch")
+    Record(Release(cluster).api, "igaming", "wallet").leave(wish)
+    assert Release(cluster, BLUE_GREEN).run().reason == "paused by bob@desk/2: lunch"
+
+
 def test_a_wish_for_another_release_is_not_for_this_one():
     cluster = Cluster.running()
     Record(Release(cluster).api, "igaming", "wallet").leave(Intent("r0", "pause", "bob", "now"))

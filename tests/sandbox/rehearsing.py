@@ -122,7 +122,7 @@ class Scene:
         app, objects = self.app, loaded(self.name).objects[0]
         there = prepare(self.api, app, self._manifests(), Wanted({"": image}))
         refuse(self.api, there, app)
-        plan = fresh(there, app, content=digest(app, objects), why="")
+        plan = fresh(there, app, content=digest(app, objects))
         self.world.faults.plan = list(self.faults)
         return self._run(plan, self.orders)
 
