@@ -13,7 +13,7 @@ from typing import Any
 
 from deployctl.by_hand_ordinals import OrdinalsByHand
 from deployctl.memory import ANNOTATION, COST, DETACHED_COST, LABEL, Memory, Settings, annotation
-from deployctl.observe import Snapshot, observe, replica_set
+from deployctl.observe import Snapshot, made, observe, replica_set
 from deployctl.observe import Witness as Nothing
 from deployctl.prepare import selector_of
 from deployctl.workload import HASH, stateful
@@ -42,8 +42,14 @@ class ByHand:
         if stateful(self.look.deployment):
             selector = selector_of(self.look.deployment)
             return OrdinalsByHand(self.kubectl, self.look, self.memory, seen, old, selector).commands()
-        ours = self._ours(seen)
-        return (*self._traffic(seen), *self._dark(seen), self._deployment(old), *ours, *self._clean(seen))
+        return (
+            *self._traffic(seen),
+            *self._dark(seen),
+            self._deployment(old),
+            *self._ours(seen),
+            *self._front(seen),
+            *self._clean(seen),
+        )
 
     def _traffic(self, seen: Observed) -> Iterator[str]:
         """Take the traffic off the preview: to stable where that is whole, else to both sides."""
@@ -78,6 +84,14 @@ class ByHand:
         rolled = f"{self.kubectl} rollout status deployment {self.look.deployment['metadata']['name']}"
         undo = [self._select(name, {HASH: None, LABEL: None}, forget=True) for name in narrowed]
         yield from (f"sleep {DARK_SECONDS}", *undo, rolled) if seen.valve else (rolled, *undo)
+
+    def _front(self, seen: Observed) -> Iterator[str]:
+        """Put the preview Service back: delete our own, take the pin off the user's."""
+        front = seen.preview_service
+        there = self.look.other(front.name) if front and front.ours else None
+        if front and there:
+            undo = self._select(front.name, {HASH: None}, forget=True)
+            yield f"{self.kubectl} delete service {front.name}" if made(there, self.memory.app) else undo
 
     def _clean(self, seen: Observed) -> Iterator[str]:
         chosen = f"-l '{selector_of(self.look.deployment)}'"

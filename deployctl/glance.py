@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployctl.cluster.api import Api, Denied, NotFound
@@ -74,7 +74,10 @@ def snapshot(api: Api, names: Names) -> Snapshot:
         lambda: api.get(path(where, "pods"), labelSelector=selector)["items"],
     )
     owned = tuple(one for one in sets if owned_by(one, deployment))
-    return Snapshot(deployment, owned, tuple(pods), tuple(services), tuple(slices))
+    look = Snapshot(deployment, owned, tuple(pods), tuple(services), tuple(slices))
+    front = look.memory.preview_service if look.memory else ""
+    there = _perhaps(api, path(where, "services", front)) if front else None
+    return replace(look, others=(there,) if there else ())
 
 
 def _slices(api: Api, names: Names) -> list[Json]:

@@ -12,13 +12,16 @@ from typing import Any
 
 import msgspec
 
-from deployctl.workload import HASH, HELD_PARTITION, partition, stateful
+from deployctl import workload
+from deployctl.workload import HELD_PARTITION, partition, stateful
 
 ANNOTATION = "deployctl.dev/release"
 LABEL = "deployctl.dev/serving"
 LABEL_VALUE = "yes"
+PREVIEW_OF = "deployctl.dev/preview-of"  # on a Service that we made; its value is the app
 COST = "controller.kubernetes.io/pod-deletion-cost"
 DETACHED_COST = "-1000000"
+HASH = workload.HASH
 
 HELD_SECONDS = 1_000_000_000  # minReadySeconds of a hold: no pod of ours is ever available
 NO_DEADLINE = 2_147_483_647  # progressDeadlineSeconds that means none
@@ -74,6 +77,7 @@ class Memory(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     by: str = ""
     at: str = ""
     why: str = ""
+    preview_service: str = ""
     turn: int = 0  # counts the writes to the Deployment: of two copies the higher is the newer
 
     def dump(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from deployctl.memory import (
     HELD_SECONDS,
     LABEL,
     NO_DEADLINE,
+    PREVIEW_OF,
     Memory,
     Settings,
     annotation,
@@ -40,6 +41,7 @@ from strategies.model import (
     Observed,
     Phase,
     Pod,
+    PreviewService,
     Question,
     Service,
     Side,
@@ -67,7 +69,7 @@ RETURNING_STRATEGY = rolling_update(0, "100%")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The raw objects of one look; `services` are the listed ones in the spec's order.
+    """The raw objects of one look; `services` are the listed ones in the spec's order, `others` those not listed.
 
     `deployment` may be a StatefulSet: then `replica_sets` are its ControllerRevisions.
     `known` is what the looking process itself wrote last, for where somebody took it off the Deployment.
@@ -79,10 +81,15 @@ class Snapshot:
     services: tuple[Json, ...]
     slices: tuple[Json, ...]
     known: Memory | None = None
+    others: tuple[Json, ...] = ()
 
     @property
     def memory(self) -> Memory | None:
         return newest((self.known, recalled(self.deployment, (*self.services, *self.replica_sets))))
+
+    def other(self, name: str) -> Json | None:
+        """Find a Service that is not listed."""
+        return next((one for one in self.others if one["metadata"]["name"] == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,9 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         replicas=spec.get("replicas", 1),
         stable=sides[0],
         preview=sides[1],
-        services=tuple(_service(one) for one in look.services),
+        services=tuple(_service(one, replica_set(look.replica_sets, preview)) for one in look.services),
+        leaving=_leaving(look),
+        preview_service=_preview_service(look, memory),
         phase=Phase(memory.phase) if memory else None,
         template=template,
         settled=settled(look.deployment),
@@ -166,9 +175,45 @@ def _template(template: Json, stable: str, preview: str) -> Template:
     return {preview: Template.PREVIEW, stable: Template.STABLE}.get(found, Template.FOREIGN)
 
 
-def _service(service: Json) -> Service:
+def _service(service: Json, preview: Json | None) -> Service:
     selector = service["spec"].get("selector") or {}
-    return Service(service["metadata"]["name"], selector.get(HASH, ""), LABEL in selector)
+    blind = preview is not None and not selects(service, template_in(preview))
+    return Service(service["metadata"]["name"], selector.get(HASH, ""), LABEL in selector, blind)
+
+
+def selects(service: Json, template: Json) -> bool:
+    """Say whether the pods of a template have the labels that a Service asks for, what is ours aside."""
+    labels = template["metadata"].get("labels") or {}
+    asked = (service["spec"].get("selector") or {}).items()
+    return all(labels.get(key) == value for key, value in asked if key not in (HASH, LABEL))
+
+
+def _preview_service(look: Snapshot, memory: Memory | None) -> PreviewService | None:
+    if memory is None or not memory.preview_service:
+        return None
+    name = memory.preview_service
+    there = look.other(name)
+    if there is None:
+        return PreviewService(name)
+    return PreviewService(
+        name, _service(there, None).pin, ours=made(there, memory.app) or bool(annotation(there))
+    )
+
+
+def _leaving(look: Snapshot) -> int:
+    """Count the pods that are going, where a listed Service publishes them for as long as they are there.
+
+    With publishNotReadyAddresses an endpoint is ready whatever its pod is, terminating ones included.
+    """
+    if not any(one["spec"].get("publishNotReadyAddresses") for one in look.services):
+        return 0
+    return sum("deletionTimestamp" in one["metadata"] for one in look.pods)
+
+
+def made(service: Json, app: str) -> bool:
+    """Say whether a Service is one that we made to show the preview of an app."""
+    labels: Json = service["metadata"].get("labels") or {}
+    return bool(labels.get(PREVIEW_OF) == app)
 
 
 def _deadline(memory: Memory | None) -> float:
@@ -248,7 +293,8 @@ def side(look: Snapshot, template: str, rounds: Mapping[str, Open] | None = None
     if owner is None:
         return Side("", trouble="")
     pods = [one for one in pods_of(owner, look) if live(one)]
-    behind = _behind(look.slices)
+    listed = {one["metadata"]["name"] for one in look.services}
+    behind = _behind(one for one in look.slices if _of_service(one) in listed)
     return Side(
         revision=hash_of(owner),
         desired=owner.get("spec", {}).get("replicas", 0),
@@ -264,6 +310,24 @@ def pods_of(owner: Json, look: Snapshot) -> list[Json]:
         return [one for one in look.pods if owned_by(one, owner)]
     mine = (one for one in look.pods if owned_by(one, look.deployment))
     return [one for one in mine if hash_in(one["metadata"].get("labels") or {}) == hash_of(owner)]
+
+
+def image_ids(look: Snapshot, template: str) -> dict[str, set[str]]:
+    """Name the image digests that the pods of a template really run, by container; several where a tag moved."""
+    owner = replica_set(look.replica_sets, template)
+    found: dict[str, set[str]] = {}
+    for pod in pods_of(owner, look) if owner else ():
+        for name, one in _image_ids(pod):
+            found.setdefault(name, set()).add(one)
+    return found
+
+
+def _image_ids(pod: Json) -> Iterator[tuple[str, str]]:
+    """Read `docker-pullable://shop/wallet@sha256:1f..` as `sha256:1f..`; of an image that has no digest, its id."""
+    for one in pod.get("status", {}).get("containerStatuses") or []:
+        digest_ = one.get("imageID", "").rpartition("@")[2].rpartition("://")[2]
+        if digest_:
+            yield one["name"], digest_
 
 
 def _dying(look: Snapshot) -> int:

@@ -52,9 +52,8 @@ class Others:
         elif one.get("kind") == "Service":
             self.services[one["metadata"]["name"]] = one
 
-    def unanswered(self, where: str) -> None:
-        """Note a write of our own, to an object's path, that may or may not have been carried out."""
-        _, resource, name = where.rsplit("/", 2)
+    def unanswered(self, resource: str, name: str) -> None:
+        """Note a write of our own that may or may not have been carried out."""
         self._unanswered.add((resource, name))
 
     def _answered_late(self, resource: str, before: Json, now: Json) -> bool:
@@ -107,8 +106,7 @@ class Others:
         if annotation(before) and not annotation(now):
             yield f"somebody took the memory of this release off Service {name}{by(now)}"
         for where, old, new in unlike(before["spec"], now["spec"], "spec"):
-            ours = any(where == f"spec.selector.{key}" for key in (HASH, LABEL))
-            meaning = "it is put back" if ours else "it is left so"
+            meaning = _of_field(where, new)
             yield f"{who(now)} wrote {where} of Service {name}: {shown(old)} -> {shown(new)}; {meaning}"
 
     def _of_unlisted(self, look: Snapshot, everywhere: Iterable[Json]) -> Iterator[str]:
@@ -214,6 +212,15 @@ def by(thing: Json) -> str:
     """Name who wrote last, as far as managedFields tell."""
     found = who(thing)
     return "" if found == "somebody" else f" (last written by {found})"
+
+
+def _of_field(where: str, new: Any) -> str:
+    """Say what becomes of what somebody wrote to a Service."""
+    if any(where == f"spec.selector.{key}" for key in (HASH, LABEL)):
+        return "it is put back"
+    if (where, new) == ("spec.type", "ExternalName"):
+        return "it sends nothing to the pods, and its endpoints stand still until it is changed back"
+    return "it is left so"
 
 
 def _meaning(name: str) -> str:

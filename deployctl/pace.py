@@ -25,7 +25,7 @@ Json = dict[str, Any]
 READY_SECONDS = 10.0  # where no live pod tells how long one takes
 
 
-def world_of(found: Prepared) -> World:
+def world_of(found: Prepared, preview_service: str = "") -> World:
     """Give the workload as arithmetic."""
     calm = lingers(found.stable, SPREAD_SECONDS)
     if stateful(found.deployment):
@@ -37,7 +37,7 @@ def world_of(found: Prepared) -> World:
         Amount.parse(str(rolling.get(key, "25%"))) for key in ("maxUnavailable", "maxSurge")
     )
     users = Room(unavailable=unavailable, surge=surge)
-    return World.at_rest(replicas, found.names.services, users, lingers=calm)
+    return World.at_rest(replicas, found.names.services, users, lingers=calm, preview_service=preview_service)
 
 
 def pace_of(found: Prepared, app: App, pods: Iterable[Json]) -> Pace:

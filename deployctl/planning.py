@@ -64,7 +64,8 @@ def plan(found: Prepared, app: App, around: Around) -> Plan:
 def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
     options = app.spec.walk
     pace = pace_of(found, app, around.pods)
-    taken = _whole(options, world_of(found), pace)
+    world = world_of(found, app.preview_service)
+    taken = _whole(options, world, pace)
     if around.until_promoted:
         taken = _until_promoted(taken)
     return msgspec.structs.replace(
@@ -74,7 +75,7 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
         waits_for_a_person=any(isinstance(each.step, Stand) for each in taken),
         peak_extra_pods=max((each.extra_pods for each in taken), default=0),
         writes=dict(Counter(each.writes for each in taken if each.writes)),
-        safety=_safety(options, world_of(found), pace),
+        safety=_safety(options, world, pace),
     )
 
 

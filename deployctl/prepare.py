@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deployctl import services
 from deployctl.cluster.api import JSON_PATCH, Api, ApiError, Denied, NotFound, Request
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names
@@ -24,7 +25,7 @@ from deployctl.memory import (
     load,
     recalled,
 )
-from deployctl.observe import owned_by, replica_set, settled
+from deployctl.observe import made, owned_by, replica_set, selects, settled
 from deployctl.secrecy import masked, secret
 from deployctl.spec import App
 from deployctl.startable import startable, warnings
@@ -103,11 +104,20 @@ def find(api: Api, names: Names) -> Found:
 
 
 def guess(api: Api, name: str) -> Names:
-    """Name the parts of an app that has no record: the workload of that name and the Services that select it."""
-    deployment = _workload(api, name)
+    """Name the parts of an app that has no record: the workload of that name and the Services that select it.
+
+    A release in flight says itself whose it is, whatever the name of its workload.
+    """
+    try:
+        deployment = _workload(api, name)
+    except UsageError:
+        held_for = _held_for(api, name)
+        if held_for is None:
+            raise
+        deployment = held_for
     memory, kind = recalled(deployment, ()), kind_of(deployment)
     if memory:
-        return Names(api.namespace, memory.app, name, memory.services, kind)
+        return Names(api.namespace, memory.app, deployment["metadata"]["name"], memory.services, kind)
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     everything = api.get(path(api.namespace, "services"))["items"]
     selecting = (one for one in everything if _matches(one["spec"].get("selector") or {}, labels))
@@ -124,6 +134,21 @@ def _workload(api: Api, name: str) -> Json:
             return api.get(path(api.namespace, "statefulsets", name))
         except (NotFound, Denied):
             raise error from None
+
+
+def _held_for(api: Api, app: str) -> Json | None:
+    """Find the workload that a release of an app holds."""
+    every = [*api.get(path(api.namespace, "deployments"))["items"], *_stateful_sets(api)]
+    return next((one for one in every if (kept := recalled(one)) and kept.app == app), None)
+
+
+def _stateful_sets(api: Api) -> list[Json]:
+    """List the StatefulSets of the namespace, where we may."""
+    try:
+        found_there: list[Json] = api.get(path(api.namespace, "statefulsets"))["items"]
+    except (NotFound, Denied):
+        return []
+    return found_there
 
 
 def prepare(
@@ -277,10 +302,15 @@ def _defaulted(api: Api, deployment: Json, template: Json) -> Json:
     return complete
 
 
-def refuse(api: Api, ready: Prepared, *, accept_sync: bool = False) -> None:
+def refuse(api: Api, ready: Prepared, app: App, *, accept_sync: bool = False) -> None:
     """Raise for the first thing that stands against beginning a release now."""
     _startable(ready)
-    _selected(api, ready)
+    _selected(api, ready, app)
+    acceptable(api, ready, accept_sync=accept_sync)
+
+
+def acceptable(api: Api, ready: Prepared, *, accept_sync: bool = False) -> None:
+    """Raise for what stands against this template here, whatever else is in flight."""
     _room(api, ready)
     owner = _synced_by(ready)
     if owner and not accept_sync:
@@ -354,18 +384,38 @@ def _owns(entry: Json, fields: Iterable[str]) -> bool:
     return not wanted or any(f"f:{one}" in spec for one in wanted)
 
 
-def _selected(api: Api, ready: Prepared) -> None:
+def _selected(api: Api, ready: Prepared, app: App) -> None:
     """Every listed Service must select the pods, and every Service that selects them must be listed."""
     labels = ready.deployment["spec"]["template"]["metadata"]["labels"]
     for one in ready.services:
         name, selector = one["metadata"]["name"], one["spec"].get("selector") or {}
+        services.usable(one)
+        services.kept_out(one, app.spec.strategy.kind)
         _free(one)
+        if not selects(one, ready.preview):
+            raise UsageError(
+                f"Service {name} selects {_written(selector)}, which the new template does not have",
+                advice="a shift would leave it without endpoints: mend the labels of the template, or its selector",
+            )
         if not selector or not _matches(selector, labels):
             raise UsageError(
                 f"Service {name} selects {_written(selector)}, which no pod of {ready.names.deployment} has",
                 advice="mend its selector, or take it out of spec.workload.services",
             )
-    _all_listed(api, ready, labels)
+    everything = api.get(path(ready.names.namespace, "services"))["items"]
+    _all_listed(ready, labels, [one for one in everything if one["metadata"]["name"] != app.preview_service])
+    if app.preview_service:
+        _shown(api, ready, app, everything)
+
+
+def _shown(api: Api, ready: Prepared, app: App, everything: list[Json]) -> None:
+    """Check that the preview Service is ours to make, or one of the user's that selects the pods and is not pinned."""
+    name = app.preview_service
+    there = next((one for one in everything if one["metadata"]["name"] == name), None)
+    if there is None:
+        return services.makeable(api, app.name, name, ready.services[0], ready.deployment)
+    services.borrowed(there, ready.deployment["spec"]["template"]["metadata"]["labels"], app.name)
+    return None if made(there, app.name) else _free(there)
 
 
 def _free(service: Json) -> None:
@@ -389,8 +439,7 @@ def _written(selector: Json) -> str:
     return ",".join(f"{key}={value}" for key, value in selector.items()) or "nothing"
 
 
-def _all_listed(api: Api, ready: Prepared, labels: Json) -> None:
-    everything = api.get(path(ready.names.namespace, "services"))["items"]
+def _all_listed(ready: Prepared, labels: Json, everything: list[Json]) -> None:
     others = [
         one["metadata"]["name"]
         for one in everything
@@ -453,17 +502,15 @@ def _appliers(ready: Prepared) -> Iterator[str]:
                 yield f"the server-side applier {entry['manager']}"
 
 
-def _warnings(deployment: Json, services: tuple[Json, ...]) -> Iterator[str]:
+def _warnings(deployment: Json, listed: tuple[Json, ...]) -> Iterator[str]:
     applied = _last_applied(deployment).get("spec") or {}
-    yield from warnings(deployment, services) if stateful(deployment) else ()
+    yield from warnings(deployment, listed) if stateful(deployment) else ()
     for key in RESTRICTED:
         if key in applied and not stateful(deployment):
             yield f"the applied manifest states spec.{key}: applying it again in mid-release ends the hold"
     if deployment["spec"].get("revisionHistoryLimit", 10) < 2:
         yield "revisionHistoryLimit is under 2: there may be nothing to roll back to"
-    for one in services:
-        if one["spec"].get("type") == "ExternalName":
-            yield f"Service {one['metadata']['name']} is an ExternalName: it moves no traffic"
+    yield from services.warnings(listed, deployment["spec"].get("replicas", 1))
 
 
 def _last_applied(thing: Json) -> Json:

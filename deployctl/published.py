@@ -13,6 +13,18 @@ class Shown(msgspec.Struct, frozen=True, rename="camel"):
     """Fields are written in camelCase."""
 
 
+Outcome = Literal["promoted", "aborted", "rolledBack", "degraded", "endedByHand", "running", "unknown"]
+
+
+class Word(Shown, frozen=True):
+    """Who did what to a release, when, and the reason they gave; `verb` is the command that they ran."""
+
+    verb: str
+    by: str
+    at: str
+    reason: str = ""
+
+
 class Revision(Shown, frozen=True):
     """One revision with pods, or of the release. `number` is kubectl's, `created` the time it first came."""
 
@@ -55,6 +67,7 @@ class Release(Shown, frozen=True):
     due: str = ""  # armed: when Kubernetes itself retires the old side
     gates: tuple[str, ...] = ()
     trouble: str = ""
+    words: tuple[Word, ...] = ()
 
 
 class Last(Shown, frozen=True):
@@ -68,6 +81,65 @@ class Last(Shown, frozen=True):
     by: str
     images: dict[str, str]
     gates: tuple[str, ...] = ()
+    words: tuple[Word, ...] = ()
+
+
+class Target(Shown, frozen=True):
+    """A revision that is there: kubectl's number, which changes when it comes back, and its hash."""
+
+    number: int
+    hash: str
+    images: dict[str, str]
+
+
+class Released(Shown, frozen=True):
+    """One release of the record. `revision` is what it was for, of a rollback what it went to; `before` the other.
+
+    `digests` are what its pods really ran, by container: several where a tag moved. `reason` says why it ended so,
+    `words` what people said. `outcome` is `endedByHand` where nobody wrote down the end and nothing is in flight,
+    `unknown` where a newer deployctl wrote it down. `live` and `way_back` mark the newest release of a revision.
+    """
+
+    app: str
+    namespace: str
+    id: str
+    outcome: Outcome
+    started: str
+    ended: str
+    duration_seconds: float | None
+    by: str
+    strategy: str
+    revision: str
+    before: str
+    images: dict[str, str]
+    digests: dict[str, tuple[str, ...]]
+    reason: str
+    words: tuple[Word, ...]
+    gates: tuple[str, ...]
+    live: bool = False
+    way_back: bool = False
+
+
+class History(Shown, frozen=True):
+    """Everything that `history APP` knows, the newest release first; `way_back` is where `rollback` goes."""
+
+    app: str
+    namespace: str
+    releases: tuple[Released, ...]
+    now: str
+    live: Target | None = None
+    way_back: Target | None = None
+    api_version: str = "deployctl.dev/v1alpha1"
+    kind: str = "History"
+
+
+class Histories(Shown, frozen=True):
+    """The releases of several apps, the newest first; no `way_back` is told."""
+
+    items: tuple[Released, ...]
+    now: str
+    api_version: str = "deployctl.dev/v1alpha1"
+    kind: str = "HistoryList"
 
 
 class Foreign(Shown, frozen=True):
@@ -79,7 +151,7 @@ class Foreign(Shown, frozen=True):
 
 
 class Status(Shown, frozen=True):
-    """Everything that `status APP` knows."""
+    """Everything that `status APP` knows; `unknown_record` is the format of a record that is not read here."""
 
     app: str
     namespace: str
@@ -92,6 +164,7 @@ class Status(Shown, frozen=True):
     release: Release | None = None
     workload: str = "Deployment"  # or StatefulSet: `deployment` is its name either way
     last: Last | None = None
+    unknown_record: str = ""
     foreign: tuple[Foreign, ...] = ()
     next: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()

@@ -24,8 +24,9 @@ from deployctl.lock import Lock
 from deployctl.memory import HELD_SECONDS, LABEL, Memory, Settings, annotation, load
 from deployctl.observe import replica_set
 from deployctl.prepare import Found, Prepared, selector_of, template_of
-from deployctl.record import Entry, Record, now
+from deployctl.record import Entry, Record, Word, now
 from deployctl.rollout import TICK_SECONDS, Orders, Result, Rollout, Story, raised
+from deployctl.rounds import Census
 from deployctl.spec import App, Drain, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
 from deployctl.workload import HASH, resource_of, stateful
@@ -75,6 +76,16 @@ class Plan:
     def rollback(self) -> bool:
         return self.memory.strategy == ROLLBACK
 
+    @property
+    def swapped(self) -> bool:
+        """Whether this is a way back that goes as a release does: what it goes to is the preview."""
+        return self.rollback and self.toward is Outcome.PROMOTED
+
+    @property
+    def aim(self) -> Json:
+        """The template that this is for: the one on trial, or of a rollback the one it goes to."""
+        return self.stable if self.rollback and not self.swapped else self.preview
+
     def ended(self, result: Result) -> str:
         """Name how the run ended: `promoted`, `aborted`, `rolledBack`, `degraded`, or `waiting` for a person."""
         if result.outcome is None:
@@ -82,10 +93,12 @@ class Plan:
         return ROLLED_BACK if self.rollback and result.outcome is self.toward else result.outcome.value
 
 
-def fresh(ready: Prepared, app: App, *, content: str, why: str) -> Plan:
+def fresh(ready: Prepared, app: App, *, content: str) -> Plan:
     """Plan a release that has not begun; `content` is the digest of its spec and manifests."""
     memory = _memory(ready.names, ready.deployment, Phase.TRYING, ready.stable, ready.preview)
-    memory = msgspec.structs.replace(memory, strategy=app.spec.strategy.kind, why=why)
+    memory = msgspec.structs.replace(
+        memory, strategy=app.spec.strategy.kind, preview_service=app.preview_service
+    )
     plan = Plan(
         ready.names,
         ready.deployment,
@@ -201,13 +214,15 @@ def back_at_rest(there: Found, target: Json, why: str) -> Plan:
     """Plan the way back to an earlier template when nothing is in flight.
 
     One patch brings the earlier pods back and retires today's as they come. Where today's pods would drop
-    requests at that, for they have no preStop, and all of them serve, it is a blue-green release without gates.
+    requests at that, for they have no preStop or are published until they end, and all of them serve, it is a blue-green release without gates.
     """
     current = there.deployment["spec"]["template"]
     ranked = stateful(
         there.deployment
     )  # taken out of the endpoints one after the other, whatever they do then
-    graceful = ranked or lingers(current, SPREAD_SECONDS) or not _healthy(there.deployment)
+    published = any(one["spec"].get("publishNotReadyAddresses") for one in there.services)
+    lasting = lingers(current, SPREAD_SECONDS) and not published
+    graceful = ranked or lasting or not _healthy(there.deployment)
     if graceful:
         memory = _memory(there.names, there.deployment, Phase.RETURNING, target, current)
     else:
@@ -231,6 +246,7 @@ class Means:
     view: Callable[[Api, Names, str], View] = View
     lock: Callable[[Api, str, str, str], Lock] = Lock
     stages: Callable[[Callable[[], None]], Stages] = Stages
+    census: Callable[..., Census] = Census
     clock: Callable[[], float] = time.monotonic
     tick_seconds: float = TICK_SECONDS
 
@@ -251,7 +267,10 @@ class Run:
     last: Observed | None = None
     writes: dict[str, int] = field(default_factory=dict)
     said: tuple[str, ...] = ()
+    ran: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    word: Word | None = None  # of the person who runs this
     means: Means = REAL
+    _told: set[str] = field(default_factory=set)
 
     def run(self) -> Result:
         """Take the lock, write the record, release, write down how it ended."""
@@ -269,11 +288,14 @@ class Run:
         back = self.force or self.plan.memory.phase == Phase.RETURNING.value
         self._write_down(lambda: record.begin(entry, self.plan.spec, self.plan.preview), needed=not back)
         view = self.means.view(self.api, self.plan.names, selector_of(self.plan.deployment)).start()
+        result: Result | None = None
         try:
             result = self._released(view, lock)
         finally:
             view.stop()
-        entry = msgspec.structs.replace(entry, gates=list(self.said), reason=result.reason)
+            entry = self._seen(entry, result)
+            if result is None:  # somebody took over, or stops us: what was witnessed is not lost
+                self._write_down(lambda: record.witnessed(entry), needed=False)
         if result.outcome and not result.armed:
             done = msgspec.structs.replace(entry, ended=now(), outcome=self.plan.ended(result))
             self._write_down(lambda: record.end(done), needed=False)
@@ -288,13 +310,17 @@ class Run:
         except DeployctlError as error:
             if needed:
                 raise
-            self.story.note(f"the record could not be written: {error}")
+            self._tell_once(f"the record could not be written: {error}")
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self.story.note(text)
 
     def _entry(self) -> Entry:
         """Write the run down; of a rollback the revision that is left counts as the one on trial."""
         memory = self.plan.memory
-        swapped = self.plan.rollback and self.plan.toward is Outcome.PROMOTED
-        stable, preview = (memory.stable, memory.preview)[:: -1 if swapped else 1]
+        stable, preview = self._sides(memory.stable, memory.preview)
         return Entry(
             id=memory.id,
             strategy=memory.strategy,
@@ -302,9 +328,27 @@ class Run:
             preview=preview,
             by=memory.by,
             started=memory.at,
-            images=images(self.plan.preview),
-            why=memory.why,
+            images=images(self.plan.aim),
+            words=(self.word,) if self.word else (),
             digest=self.plan.digest,
+        )
+
+    def _sides(self, stable: str, preview: str) -> tuple[str, str]:
+        return (preview, stable) if self.plan.swapped else (stable, preview)
+
+    def _seen(self, entry: Entry, result: Result | None) -> Entry:
+        """Write down what was seen: what the gates said, how it ended, what really ran."""
+        stable, preview = (
+            (one.revision for one in (self.last.stable, self.last.preview)) if self.last else ("", "")
+        )
+        stable, preview = self._sides(stable, preview)
+        return msgspec.structs.replace(
+            entry,
+            gates=self.said,
+            reason=result.reason if result else "",
+            image_ids=self.ran,
+            stable_hash=stable,
+            preview_hash=preview,
         )
 
     def _released(self, view: View, lock: Lock) -> Result:
@@ -324,12 +368,17 @@ class Run:
             known=memory if self.plan.taken_over else None,
             clock=self.means.clock,
             stages=self.means.stages,
+            census=self.means.census,
             tick_seconds=self.means.tick_seconds,
         )
         try:
             return rollout.run()
         finally:
-            self.writes, self.said = rollout.writes, rollout.said()
+            self.writes, self.said, self.ran = (
+                rollout.writes,
+                rollout.said(),
+                rollout.ran(digest(self.plan.aim)),
+            )
             self.last = rollout.observe(rollout.look())
 
     def _take_over(self, view: View) -> Memory:
@@ -358,3 +407,10 @@ class Run:
         if not self.force:
             return memory
         return msgspec.structs.replace(memory, phase=Phase.RETURNING.value, why=self.plan.memory.why)
+
+
+def turning(api: Api, there: Found, template: Json | None, heard: Story, why: str) -> Run:
+    """Make the run that takes a release over at once and goes back, telling why."""
+    plan = in_flight(there, None, template)
+    plan = replace(plan, memory=msgspec.structs.replace(plan.memory, why=why))
+    return Run(api, plan, heard, Orders(), force=True)

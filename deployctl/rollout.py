@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -25,11 +26,22 @@ from deployctl.gates.http import port_of
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
 from deployctl.memory import Memory, Settings, adopted, annotation, held, load
-from deployctl.observe import Snapshot, Witness, live, observe, owned_by, pods_of, replica_set, settled
+from deployctl.observe import (
+    Snapshot,
+    Witness,
+    image_ids,
+    live,
+    observe,
+    owned_by,
+    pods_of,
+    replica_set,
+    settled,
+)
 from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
 from deployctl.rounds import Census
 from deployctl.spec import Drain, Gates
+from deployctl.spoken import because
 from deployctl.template import digest
 from deployctl.workload import RESOURCES, kind_of
 from strategies import model
@@ -46,6 +58,7 @@ from strategies.model import (
     Observed,
     Outcome,
     Phase,
+    Pin,
     Rehold,
     Restore,
     Return,
@@ -54,6 +67,7 @@ from strategies.model import (
     Step,
     Strategy,
     Turn,
+    Valve,
     Wait,
     Wish,
 )
@@ -122,6 +136,7 @@ class Rollout:
     known: Memory | None = None  # what this run wrote to the Deployment last
     clock: Callable[[], float] = time.monotonic
     stages: Callable[[Callable[[], None]], Stages] = Stages  # is given what wakes the loop
+    census: Callable[..., Census] = Census
     tick_seconds: float = TICK_SECONDS
 
     def __post_init__(self) -> None:
@@ -141,6 +156,7 @@ class Rollout:
         self._census = self._rounds()
         self._cut: list[str] = []
         self.writes: dict[str, int] = {}
+        self._ran: dict[str, dict[str, set[str]]] = {}
 
     def run(self) -> Result:
         """Go on until the release is over or only a person can continue; raise what a person must mend."""
@@ -160,17 +176,16 @@ class Rollout:
         if rounds is None:
             return None
         service = self.view.look().services[0]
-        return Census(
-            rounds,
-            self._proxy,
-            lambda pod: port_of(pod, service, rounds.port),
-            self.view.signal.ring,
-            self.clock,
-        )
+        port = partial(port_of, service=service, wanted=rounds.port)
+        return self.census(rounds, self._proxy, port, self.view.signal.ring, self.clock)
 
     def said(self) -> tuple[str, ...]:
         """Give what the gates said so far, and which rounds were cut, for the record."""
         return (*self._stages.said(), *self._cut)
+
+    def ran(self, template: str) -> dict[str, tuple[str, ...]]:
+        """Give the image digests that pods of a template ran while this process watched, by container."""
+        return {name: tuple(sorted(one)) for name, one in self._ran.get(template, {}).items()}
 
     def look(self) -> Snapshot:
         """Look at everything, and at what this process wrote last where somebody took it off."""
@@ -180,6 +195,7 @@ class Rollout:
         look = self.look()
         self._may_act(look)
         self._tell_of_others(look)
+        self._note_images(look)
         self._count_the_living(look)
         self._ask_for_rounds(look)
         seen = self.observe(look)
@@ -187,6 +203,12 @@ class Rollout:
         self.story.turn(look, seen, step, self._stages)
         self._time(step)
         return self._carry_out(look, seen, step)
+
+    def _note_images(self, look: Snapshot) -> None:
+        """Remember what the pods run while they are there: of a preview that is refused none is left in the end."""
+        for template in (self.memory.stable, self.memory.preview):
+            for name, found in image_ids(look, template).items():
+                self._ran.setdefault(template, {}).setdefault(name, set()).update(found)
 
     def _count_the_living(self, look: Snapshot) -> None:
         """Witness when a pod was last seen to go."""
@@ -201,7 +223,8 @@ class Rollout:
             return
         back = look.memory and look.memory.phase == Phase.RETURNING.value
         owner = replica_set(look.replica_sets, self.memory.preview if back else self.memory.stable)
-        self._census.ask(one for one in (pods_of(owner, look) if owner else ()) if live(one))
+        pods = (one for one in (pods_of(owner, look) if owner else ()) if live(one))
+        self._census.ask(pods, hurry=self._draining or bool(back))
 
     def _time(self, step: Step) -> None:
         """Start the timer of a wait; an unbroken one ends as soon as anything else is decided."""
@@ -258,6 +281,7 @@ class Rollout:
         """Tell what somebody else wrote since the last turn."""
         if self._others is None:
             self._others = Others.since(look, self.stable, self.preview)
+            self._others.unlisted.add(self.memory.preview_service)  # which sends nobody's live traffic
         for text in self._others.notices(look, self.view.services()):
             self.story.note(text)
 
@@ -272,7 +296,7 @@ class Rollout:
         """Give way to a pause and to the time-out."""
         intent = self._intent()
         if intent and intent.wish == "pause" and (seen.paused or seen.phase is None):
-            return Stand(f"paused by {intent.by}")
+            return Stand(because(f"paused by {intent.by}", intent.reason))
         if self._late(seen):
             return self._time_out()
         return None
@@ -373,17 +397,17 @@ class Rollout:
             )
 
     def _send(self, request: Request) -> bool:
-        resource = request.path.rsplit("/", 2)[-2]
+        resource = request.resource
         try:
             answer = self._sent(request, resource)
         except Unreachable as error:
             if self._others:
-                self._others.unanswered(request.path)
+                self._others.unanswered(resource, request.name)
             self._bear(error)
             return False
         if answer is None:
             return False
-        self._absorb(resource, answer)
+        self._absorb(request, answer)
         self._silent_since, self._races = None, 0
         self.writes[resource] = self.writes.get(resource, 0) + 1
         return True
@@ -401,14 +425,15 @@ class Rollout:
             self.view.reread(request)
         return None
 
-    def _absorb(self, resource: str, answer: Json) -> None:
-        if answer.get("kind") == "Status":  # of a pod that was deleted at once
-            return
-        self.view.absorb(resource, answer)
-        if resource in WORKLOADS:
+    def _absorb(self, request: Request, answer: Json) -> None:
+        if request.method == "DELETE":
+            return self.view.forget(request.resource, request.name)
+        self.view.absorb(request.resource, answer)
+        if request.resource in WORKLOADS:
             self.known = load(annotation(answer))
         if self._others:
             self._others.ours(answer)
+        return None
 
     def _bear(self, error: Unreachable) -> None:
         """Wait out an API that does not answer; what was written stands, what was not is decided anew."""
@@ -426,6 +451,8 @@ class Rollout:
     def _witnessed(self, action: Action) -> None:
         if isinstance(action, Admit | Detach):
             self._labelled = self.clock()
+        if isinstance(action, Detach | Pin | Valve):  # what has left the endpoints is waited for from now on
+            self._since = {key: at for key, at in self._since.items() if not key.startswith("spread")}
         if isinstance(action, Rehold):
             self._reheld = True
         if isinstance(action, Begin):

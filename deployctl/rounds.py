@@ -19,7 +19,8 @@ from deployctl.observe import Open
 from deployctl.spec import Rounds
 
 Json = dict[str, Any]
-INTERVAL_SECONDS = 0.5
+INTERVAL_SECONDS = 5.0
+HURRY_SECONDS = 0.5  # where their word is waited for
 STALE_SECONDS = 10.0  # an older word is none
 TIMEOUT_SECONDS = 2.0
 AT_ONCE = 8
@@ -45,20 +46,31 @@ class Census:
     port: Callable[[Json], int | None]
     wake: Callable[[], None]
     clock: Callable[[], float] = time.monotonic
-    interval_seconds: float = INTERVAL_SECONDS
     _words: dict[str, Word] = field(default_factory=dict)
     _pods: tuple[Json, ...] = ()
 
     def __post_init__(self) -> None:
-        self._stop = threading.Event()
+        self._stop, self._nudge = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._hurry = False
 
-    def ask(self, pods: Iterable[Json]) -> None:
-        """From now on ask these pods and no others."""
+    def ask(self, pods: Iterable[Json], *, hurry: bool = False) -> None:
+        """From now on ask these pods and no others; in a hurry more often."""
         self._pods = tuple(pods)
+        if hurry and not self._hurry:
+            self._nudge.set()
+        self._hurry = hurry
         if self._pods and self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
-            self._thread.start()
+            self._thread = self._begun()
+
+    def _begun(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run, name="rounds", daemon=True)
+        thread.start()
+        return thread
+
+    @property
+    def pause_seconds(self) -> float:
+        return HURRY_SECONDS if self._hurry else INTERVAL_SECONDS
 
     def open(self) -> Mapping[str, Open]:
         """Give what is known now, by the pods' UIDs; who has not said, or only once that there is none, is unknown."""
@@ -67,17 +79,19 @@ class Census:
 
     def stop(self) -> None:
         self._stop.set()
+        self._nudge.set()
 
     def _run(self) -> None:
         with ThreadPoolExecutor(AT_ONCE) as threads:
             while not self._stop.is_set():
-                self.once(threads)
-                self._stop.wait(self.interval_seconds)
+                self.once(threads.map)
+                self._nudge.wait(self.pause_seconds)
+                self._nudge.clear()
 
-    def once(self, threads: ThreadPoolExecutor) -> None:
-        """Ask every pod once, several side by side, and wake the loop where something new was said."""
+    def once(self, each: Callable[[Callable[[Json], Open], Iterable[Json]], Iterable[Open]] = map) -> None:
+        """Ask every pod once, and wake the loop where something new was said."""
         pods, before = self._pods, self.open()
-        for pod, said in zip(pods, threads.map(self._asked, pods), strict=True):
+        for pod, said in zip(pods, each(self._asked, pods), strict=True):
             self._take(pod["metadata"]["uid"], said)
         if self.open() != before:
             self.wake()

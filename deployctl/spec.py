@@ -228,6 +228,11 @@ class App(Header, frozen=True, kw_only=True):
     def namespace(self) -> str | None:
         return self.metadata.namespace
 
+    @property
+    def preview_service(self) -> str:
+        """Name the front door of the preview, where its strategy has one."""
+        return str(getattr(self.spec.strategy.options, "preview_service", ""))
+
 
 class Loaded(Struct, frozen=True):
     """The apps of a file with the objects of their manifests, one tuple each, and what may be meant otherwise."""
@@ -244,6 +249,8 @@ def read(path: str | Path, *, stdin: BinaryIO | None = None) -> Loaded:
     readers = [(one, Reader(problems)) for one in documents]
     apps = [_app(one, reader) for one, reader in readers]
     _names(readers, problems)
+    for _, reader in readers:
+        reader.problems += _shown_live(reader)
     objects = [tuple(_objects(reader, folder)) for _, reader in readers]
     if problems:
         raise SpecError(sorted(problems, key=lambda one: (one.file != file, one.file, one.line, one.column)))
@@ -297,6 +304,14 @@ def _objects(reader: Reader, folder: Path) -> Iterator[dict[str, Any]]:
             yield from manifest.objects(document.decode(raw, str(folder / name)), str(folder / name))
         except SpecError as error:
             reader.problems += error.problems
+
+
+def _shown_live(reader: Reader) -> Iterator[Problem]:
+    """Report a preview Service that is listed, too: it cannot show the preview and carry the live traffic."""
+    where = "spec.strategy.blueGreen.previewService"
+    place, name = reader.found.get(where, (None, ""))
+    if place and name in reader.found.get("spec.workload.services", (None, ()))[1]:
+        yield place.problem(where, f"{name} is in spec.workload.services, too; expected a name of its own")
 
 
 def _warnings(reader: Reader) -> Iterator[Problem]:

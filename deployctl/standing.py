@@ -23,6 +23,7 @@ from deployctl.observe import (
     revision,
     stuck,
 )
+from deployctl.past import said
 from deployctl.published import Foreign, Last, Release, Revision, Row, Status, Statuses, Traffic
 from deployctl.record import Entry, Kept
 from deployctl.render import words
@@ -54,6 +55,7 @@ def status(at: Glance, kubectl: str = "kubectl") -> Status:
         release=release,
         workload=kind_of(look.deployment),
         last=_last(at.kept),
+        unknown_record=at.kept.unknown,
         foreign=tuple(_foreign(look.deployment, memory.at)) if memory else (),
         next=_next(at, seen, release),
         by_hand=ByHand(kubectl, look, memory).commands() if memory else (),
@@ -71,7 +73,7 @@ def _row(one: Listed) -> Row:
     return Row(
         app=one.app,
         namespace=one.namespace,
-        state=memory.phase if memory else _ended(last, gone=one.deployment is None),
+        state=memory.phase if memory else _ended(one, last),
         ready=deployment.get("status", {}).get("readyReplicas", 0),
         desired=deployment["spec"].get("replicas", 1),
         images=images(deployment["spec"]["template"]),
@@ -80,9 +82,11 @@ def _row(one: Listed) -> Row:
     )
 
 
-def _ended(last: Entry | None, *, gone: bool) -> str:
-    if gone:
+def _ended(one: Listed, last: Entry | None) -> str:
+    if one.deployment is None:
         return "no Deployment"
+    if one.kept.unknown:
+        return "unknown record"
     return (last.outcome or "ended by hand") if last else ""
 
 
@@ -111,8 +115,9 @@ def _release(at: Glance, memory: Memory, seen: Observed) -> Release:
         wish=at.kept.intent.wish if at.kept.intent and at.kept.intent.release == memory.id else "",
         why=memory.why,
         due=_due(at.look, memory),
-        gates=tuple(entry.gates) if entry else (),
+        gates=entry.gates if entry else (),
         trouble=seen.preview.trouble or seen.stable.trouble,
+        words=said(entry) if entry else (),
     )
 
 
@@ -195,7 +200,17 @@ def _last(kept: Kept) -> Last | None:
     if not kept.releases:
         return None
     one = kept.releases[0]
-    return Last(one.id, one.started, one.ended, one.outcome, one.reason, one.by, one.images, tuple(one.gates))
+    return Last(
+        id=one.id,
+        started=one.started,
+        ended=one.ended,
+        outcome=one.outcome,
+        reason=one.reason,
+        by=one.by,
+        images=one.images,
+        gates=one.gates,
+        words=said(one),
+    )
 
 
 def _moved(look: Snapshot) -> str:

@@ -73,6 +73,11 @@ def restarted(template: Json, at: str) -> Json:
     return changed
 
 
+def restarted_at(template: Json) -> str:
+    """Give the time that marks a template as restarted, if it is."""
+    return str((template.get("metadata", {}).get("annotations") or {}).get(RESTARTED, ""))
+
+
 def with_pre_stop(template: Json, seconds: int) -> Json:
     """Add a native `preStop.sleep` to every container that has no preStop.
 

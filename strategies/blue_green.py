@@ -24,7 +24,20 @@ from strategies.model import (
     Wish,
 )
 from strategies.quantities import WHOLE, Amount, surge_percent
-from strategies.steps import arriving, ask, carried, drained, finish, go_back, guard, linger, pin, rehold
+from strategies.steps import (
+    arriving,
+    ask,
+    carried,
+    drained,
+    finish,
+    go_back,
+    guard,
+    linger,
+    pin,
+    rehold,
+    seen_by_all,
+    show,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +48,13 @@ class BlueGreen:
     promote_after_seconds: float = 0.0
     preview_replicas: Amount = WHOLE
     keep_old_seconds: float = 300.0
+    preview_service: str = ""  # known to the walk by what is seen of it
 
     def __post_init__(self) -> None:
         if not self.preview_replicas.value:
             raise ValueError(f"previewReplicas: {self.preview_replicas}; expected at least one pod")
+        if self.preview_service and not _is_label(self.preview_service):
+            raise ValueError(f"previewService: got {self.preview_service}; expected a DNS-1123 label")
 
     def decide(self, seen: Observed) -> Step:
         """Give the one next step."""
@@ -58,6 +74,7 @@ class BlueGreen:
         size = self.waiting_size(seen.replicas)
         return (
             pin(seen, seen.stable.revision)
+            or show(seen)
             or _bring_up(seen, size, Phase.TRYING)
             or ask(seen, Stage.BEFORE, seen.preview.revision, seen.preview.pods)
             or self._approval(seen)
@@ -83,6 +100,7 @@ class BlueGreen:
         return (
             (_kept_up(seen) if seen.shifted else guard(seen) or _bereft(seen) or _ready_to_shift(seen))
             or _standing(seen)
+            or seen_by_all(seen)
             or pin(seen, seen.preview.revision)
             or carried(seen, seen.preview, seen.stable)
             or ask(seen, Stage.AFTER, seen.preview.revision, seen.preview.pods)
@@ -95,6 +113,12 @@ class BlueGreen:
         if seen.wish is Wish.FINISH or seen.stable.gone:
             return None
         return linger(seen, "keepOld", self.keep_old_seconds, "keepOld to pass; the old side stands ready")
+
+
+def _is_label(name: str) -> bool:
+    """Say whether this may be the name of a Service: `wallet-preview`."""
+    letters = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+    return len(name) <= 63 and letters.issuperset(name) and name[0] != "-" != name[-1]
 
 
 def _bereft(seen: Observed) -> Step | None:
@@ -113,6 +137,7 @@ def _ready_to_shift(seen: Observed) -> Step | None:
     """Bring the approved preview to full size; its gates are asked again where this process has not heard them."""
     return (
         pin(seen, seen.stable.revision)
+        or show(seen)
         or _bring_up(seen, seen.replicas, Phase.PROMOTING)
         or ask(seen, Stage.BEFORE, seen.preview.revision, seen.preview.pods)
     )

@@ -106,11 +106,27 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A listed Service: the revision it is pinned to, if any, and whether it asks for the valve's label."""
+    """A listed Service: the revision it is pinned to, if any, and whether it asks for the valve's label.
+
+    `blind`: it asks for a label that the preview's pods do not have, so a shift would leave it without endpoints.
+    """
 
     name: str
     pin: str = ""
     valve: bool = False
+    blind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewService:
+    """The front door of the preview: a Service for those who try it, of no account to the live traffic.
+
+    `ours`: we made it, or wrote into the user's own; either way it is to be put back.
+    """
+
+    name: str
+    pin: str = ""
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +190,8 @@ class Observed:
     deadline_seconds: float = 600.0  # the Deployment's own progressDeadlineSeconds
     verdicts: Mapping[Question, Verdict] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)
+    leaving: int = 0  # pods told to go that a Service sends to until they are gone, unless it is narrowed
+    preview_service: PreviewService | None = None  # where the release has one
 
     @property
     def serving(self) -> int:
@@ -238,6 +256,17 @@ class Rehold:
 @dataclass(frozen=True, slots=True)
 class Pin:
     """Let one Service select one revision only; an empty revision takes the pin away."""
+
+    service: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Let the preview Service select one revision only, and make it where there is none.
+
+    With an empty revision put it back as it was: delete our own, take the pin off the user's.
+    """
 
     service: str
     revision: str
@@ -316,6 +345,7 @@ Action = (
     | Pause
     | Rehold
     | Pin
+    | Show
     | Valve
     | Admit
     | Detach

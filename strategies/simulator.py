@@ -25,10 +25,12 @@ from strategies.model import (
     Phase,
     Pin,
     Pod,
+    PreviewService,
     Rehold,
     Restore,
     Return,
     Service,
+    Show,
     Side,
     Template,
     Turn,
@@ -81,6 +83,7 @@ class World:
     stable: Side
     preview: Side = NOBODY
     services: tuple[Service, ...] = (Service("app"),)
+    preview_service: PreviewService | None = None
     slices: tuple[frozenset[str], ...] = ()  # for each Service the ready endpoints that it has published
     phase: Phase | None = None
     template: Template = Template.STABLE
@@ -101,11 +104,13 @@ class World:
         users: Settings | None = None,
         *,
         lingers: bool = False,
+        preview_service: str = "",
     ) -> World:
         """Give a Deployment as its user left it: every pod ready, nothing of ours anywhere."""
         settings, stable = users or Settings(), Side("stable", lingers=lingers)
         selecting = tuple(map(Service, services))
-        world = cls(replicas, stable, services=selecting, settings=settings, users=settings)
+        front = PreviewService(preview_service) if preview_service else None
+        world = cls(replicas, stable, NOBODY, selecting, front, settings=settings, users=settings)
         return world.controllers().come().published()
 
     def apply(self, action: Action) -> World:  # noqa: C901, PLR0912 - one line an action
@@ -123,6 +128,8 @@ class World:
                 return self._written(replace(self._last, paused=paused), reheld=True)
             case Pin(service, revision):
                 return self._selecting(service, pin=revision)
+            case Show(service, revision):
+                return replace(self, preview_service=PreviewService(service, revision, ours=bool(revision)))
             case Valve(service, on):
                 return self._selecting(service, valve=on)
             case Admit(pod):
@@ -187,7 +194,8 @@ class World:
         return replace(self, slices=tuple(self._selected(service) for service in self.services))
 
     def _selected(self, service: Service) -> frozenset[str]:
-        sides = (side for side in (self.stable, self.preview) if service.pin in ("", side.revision))
+        shown = (self.stable,) if service.blind else (self.stable, self.preview)
+        sides = (side for side in shown if service.pin in ("", side.revision))
         return frozenset(
             pod.name for side in sides for pod in side.ready if pod.labelled or not service.valve
         )
@@ -271,6 +279,7 @@ class World:
             stable=self._shown(self.stable),
             preview=self._shown(self.preview),
             services=self.services,
+            preview_service=self.preview_service if self.phase else None,
             phase=self.phase,
             template=self.template,
             settled=self.settled,

@@ -19,6 +19,7 @@ from strategies.model import (
     Rehold,
     Restore,
     Return,
+    Show,
     Side,
     Stage,
     Stand,
@@ -46,7 +47,15 @@ def guard(seen: Observed) -> Step | None:
         return Turn("scaled to 0 in mid-release")
     if seen.shrunk and not seen.tampered:
         return Turn("the stable side was shrunk by somebody's write")
-    return rehold(seen)
+    return rehold(seen) or seen_by_all(seen)
+
+
+def seen_by_all(seen: Observed) -> Step | None:
+    """Turn round where a Service that has not moved yet would lose its endpoints by moving."""
+    blind = (one.name for one in seen.services if one.blind and one.pin != seen.preview.revision)
+    return next(
+        (Turn(f"Service {name} asks for a label that the preview does not have") for name in blind), None
+    )
 
 
 def linger(seen: Observed, key: str, seconds: float, reason: str) -> Wait | None:
@@ -93,6 +102,18 @@ def pin(seen: Observed, revision: str) -> Step | None:
     return next((Pin(one.name, revision) for one in seen.services if one.pin != revision), None)
 
 
+def show(seen: Observed) -> Step | None:
+    """Open the preview's front door as soon as the preview has a name."""
+    front, revision = seen.preview_service, seen.preview.revision
+    return Show(front.name, revision) if front and front.pin != revision else None
+
+
+def put_away(seen: Observed) -> Step | None:
+    """Put the preview's front door back as it was."""
+    front = seen.preview_service
+    return Show(front.name, "") if front and front.ours else None
+
+
 def valve(seen: Observed, *, on: bool) -> Step | None:
     return next((Valve(one.name, on) for one in seen.services if one.valve is not on), None)
 
@@ -106,14 +127,27 @@ def valve_off(seen: Observed) -> Step | None:
 
 
 def _widened(seen: Observed, step: Step | None) -> Step | None:
-    """Let a Service select more only once the endpoints controller has seen the last pods go.
+    """Let a Service select more only once nobody would send to pods that go."""
+    return step and (_ended(seen) or _forgotten(seen) or step)
+
+
+def _ended(seen: Observed) -> Step | None:
+    """Wait until pods that are going have ended, where a Service that selects them would send to them meanwhile."""
+    late = seen.fast or seen.waited.get("leaving", 0.0) >= seen.deadline_seconds
+    if late or not seen.leaving:
+        return None
+    return Wait("leaving", f"{seen.leaving} pods that are published until they end", seen.deadline_seconds)
+
+
+def _forgotten(seen: Observed) -> Step | None:
+    """Wait until the endpoints controller has seen the last pods go.
 
     It watches pods and Services apart: told of the Service first, it takes the dying pods in as endpoints, and
     kube-proxy keeps them for the second between two of its syncs. Old pods that sleep in preStop outlast that.
     """
     left = GONE_SECONDS - seen.gone_age_seconds
-    if step is None or left <= 0 or (seen.stable.lingers and seen.phase is not Phase.RETURNING):
-        return step
+    if left <= 0 or (seen.stable.lingers and seen.phase is not Phase.RETURNING):
+        return None
     return Wait("gone", "the endpoints controller to have seen the last pods go", left)
 
 
@@ -218,7 +252,7 @@ def _exact(seen: Observed) -> Step | None:
 
 
 def _hands_off(seen: Observed) -> Step | None:
-    return unpin(seen) or valve_off(seen) or clean(seen)
+    return unpin(seen) or valve_off(seen) or clean(seen) or put_away(seen)
 
 
 def go_back(seen: Observed) -> Step:

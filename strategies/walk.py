@@ -16,6 +16,7 @@ from strategies.model import (
     Pin,
     Question,
     Restore,
+    Show,
     Stage,
     Stand,
     Step,
@@ -54,7 +55,7 @@ class Planned:
         match self.step:
             case Ask() | Wait() | Stand() | End():
                 return ""
-            case Pin() | Valve():
+            case Pin() | Show() | Valve():
                 return "service"
             case Admit() | Detach() | Clean() | Discard():
                 return "pod"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import hashlib
 import json
 import threading
 from collections import Counter
@@ -84,6 +85,7 @@ class Cluster:
         before = self.objects.get((resource, one["metadata"]["name"]))
         one["kind"] = KINDS[resource]
         one["metadata"].setdefault("namespace", NAMES.namespace)
+        one["metadata"].setdefault("uid", f"uid-{one['metadata']['name']}")
         if before is not None and before["spec" if "spec" in before else "kind"] != one.get(
             "spec", one["kind"]
         ):
@@ -197,7 +199,7 @@ class Cluster:
             return self.put(resource, request.body)
         held = self._known(request, resource, name)
         if request.method == "DELETE":
-            return self._delete(request, resource, held)
+            return self._deleted(request, held)
         if request.method == "PUT":
             changed = copy.deepcopy(request.body)
         elif request.content_type == MERGE_PATCH:
@@ -212,13 +214,15 @@ class Cluster:
             raise _refusal(request, 422, invalid, causes=[{"message": invalid}])
         return held if changed == held else self.put(resource, changed)
 
-    def _delete(self, request: Request, resource: str, held: Json) -> Json:
-        """Delete at once: no pod takes its time here."""
-        wanted = request.body.get("preconditions", {}).get("uid", held["metadata"]["uid"])
-        if wanted != held["metadata"]["uid"]:
-            raise _refusal(request, 409, "the UID in the precondition does not match")
-        self.drop(resource, held["metadata"]["name"])
-        return {"kind": "Status", "status": "Success"}
+    def _deleted(self, request: Request, held: Json) -> Json:
+        """Delete what the preconditions name, and what of it goes with it."""
+        meta, wanted = held["metadata"], (request.body or {}).get("preconditions") or {}
+        if any(meta.get(key) != value for key, value in wanted.items()):
+            raise _refusal(request, 409, "the precondition does not match the object")
+        self.drop(request.resource, meta["name"])
+        if request.resource == "services":
+            self.drop("endpointslices", f"{meta['name']}-x")
+        return {"kind": "Status", "status": "Success", "metadata": {}}
 
     def _patched(self, request: Request, held: Json) -> Json:
         try:
@@ -247,7 +251,12 @@ class Cluster:
             if healthy and not ready(one) and self.now - one["born"] >= self.ready_seconds:
                 at = (BEGAN + dt.timedelta(seconds=self.now)).isoformat()
                 condition = {"type": "Ready", "status": "True", "lastTransitionTime": at}
-                self.put("pods", {**one, "status": {"phase": "Running", "conditions": [condition]}})
+                runs = [
+                    {"name": box["name"], "imageID": _digest_of(box["image"])}
+                    for box in one["spec"]["containers"]
+                ]
+                status = {"phase": "Running", "conditions": [condition], "containerStatuses": runs}
+                self.put("pods", {**one, "status": status})
 
     def _deploy(self) -> None:
         thing = self.deployment
@@ -413,7 +422,12 @@ class View:
                 replica_sets=tuple(cluster.all(self.names.revisions)),
                 pods=tuple(cluster.all("pods")),
                 services=tuple(cluster.objects["services", name] for name in self.names.services),
-                slices=tuple(cluster.all("endpointslices")),
+                slices=tuple(one for one in cluster.all("endpointslices") if _behind(one, self.names)),
+                others=tuple(
+                    one
+                    for one in cluster.all("services")
+                    if one["metadata"]["name"] not in self.names.services
+                ),
             )
         )
 
@@ -428,6 +442,13 @@ class View:
 
     def reread(self, request: Request) -> None:
         """Nothing to do: the next look has it."""
+
+    def forget(self, resource: str, name: str) -> None:
+        """Nothing to do: the next look has it."""
+
+
+def _behind(endpoint_slice: Json, names: Names) -> bool:
+    return endpoint_slice["metadata"]["labels"]["kubernetes.io/service-name"] in names.services
 
 
 def silence() -> Unreachable:
@@ -496,6 +517,11 @@ def _selected(one: Json, query: Any) -> bool:
         return labels.get(key) in values.split(",")
     pairs = (pair.partition("=") for pair in wanted.split(",") if pair)
     return named in ("", one["metadata"]["name"]) and all(labels.get(k) == v for k, _, v in pairs)
+
+
+def _digest_of(image: str) -> str:
+    """Give what a node says it runs for an image, until its tag moves."""
+    return f"{image.partition(':')[0]}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"
 
 
 def _version(one: Json) -> int:

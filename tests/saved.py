@@ -48,7 +48,7 @@ def held(scene: Scene, file: PlanFile) -> Case:
 
 def released(scene: Scene, file: PlanFile, **orders: Any) -> Result:
     """Carry out a plan."""
-    return scene._run(run_of(scene.api, held(scene, file), "planned"), Orders(**orders))
+    return scene._run(run_of(scene.api, held(scene, file)), Orders(**orders))
 
 
 def resealed(file: PlanFile, **promise: Any) -> PlanFile:

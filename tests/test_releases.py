@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import replace
+from hashlib import sha256
 
 import msgspec
 import pytest
 
 from deployctl.cluster.api import Denied
+from deployctl.cluster.view import Names
 from deployctl.errors import Conflict, DeployctlError, LockHeld, LockLost, UsageError
 from deployctl.lock import holder_of
 from deployctl.memory import load
-from deployctl.prepare import Found, Prepared, find
-from deployctl.record import Record
+from deployctl.prepare import Found, Prepared, find, guess
+from deployctl.record import Record, Word
 from deployctl.releases import Run, back_at_rest, finished_by_itself, fresh, holder, in_flight
 from deployctl.rollout import Orders
 from deployctl.spec import App, from_canonical
@@ -24,7 +26,7 @@ from strategies.blue_green import BlueGreen
 from strategies.model import Outcome, Pin
 from strategies.rolling import Rolling
 from tests.fake import Api, Cluster, silence
-from tests.objects import NAMES, hold, own, template
+from tests.objects import NAMES, hash_of, hold, own, template
 from tests.run import NO, YES, Story, gates
 
 NEW = template("wallet:2")
@@ -68,7 +70,7 @@ def planned(cluster: Cluster, preview=NEW, **stages):
     """Plan a fresh release with these gates."""
     now = there(cluster)
     ready = Prepared(now.names, now.deployment, now.services, now.replica_sets, None, template(), preview)
-    return replace(fresh(ready, app(), content="abc", why="planned"), gates=gates(**stages))
+    return replace(fresh(ready, app(), content="abc"), gates=gates(**stages))
 
 
 def run(cluster: Cluster, plan, **options) -> Run:
@@ -95,8 +97,8 @@ def test_a_run_releases_and_writes_down_what_happened(cluster):
     result = run(cluster, planned(cluster, before=YES)).run()
     entry = kept(cluster).releases[0]
     assert result.outcome is Outcome.PROMOTED
-    assert (entry.outcome, entry.why, entry.digest) == ("promoted", "planned", "abc")
-    assert (entry.images, entry.gates) == ({"app": "wallet:2"}, ["before smoke passed: it says pass"])
+    assert (entry.outcome, entry.reason, entry.digest) == ("promoted", "", "abc")
+    assert (entry.images, entry.gates) == ({"app": "wallet:2"}, ("before smoke passed: it says pass",))
     assert cluster.serving() == {"wallet:2": 6}
 
 
@@ -184,6 +186,92 @@ def test_the_way_back_needs_no_record(cluster):
     cluster.answers = [None, Denied(403, "configmaps is forbidden")]
     assert one.run().outcome is Outcome.ABORTED
     assert one.story.notes[0] == "the record could not be written: configmaps is forbidden"
+
+
+SAID = Word("release", "ann@desk/1", "2026-11-23T12:00:00Z", "JIRA-12")
+OLD_ID, NEW_ID = (sha256(f"wallet:{number}".encode()).hexdigest() for number in (1, 2))
+
+
+def test_the_record_keeps_what_really_ran_its_hashes_and_who_said_what(cluster):
+    run(cluster, planned(cluster), word=SAID).run()
+    entry = kept(cluster).releases[0]
+    assert entry.image_ids == {"app": (f"sha256:{NEW_ID}",)}
+    assert (entry.stable_hash, entry.preview_hash) == (hash_of(template()), hash_of(NEW))
+    assert (entry.words, entry.reason) == ((SAID,), "")
+
+
+def test_what_ran_of_a_build_that_was_refused_is_kept_though_its_pods_are_gone(cluster):
+    run(cluster, planned(cluster, before=NO)).run()
+    assert kept(cluster).releases[0].image_ids == {"app": (f"sha256:{NEW_ID}",)}
+
+
+@pytest.mark.parametrize("pre_stop", [5, 0], ids=["at once", "blue-green"])
+def test_of_a_rollback_the_images_are_those_that_it_went_to(cluster, pre_stop):
+    run(cluster, planned(cluster, preview=template("wallet:2", pre_stop=pre_stop))).run()
+    run(cluster, back_at_rest(there(cluster), template(), "rolled back by bob"), force=True).run()
+    entry = kept(cluster).releases[0]
+    assert (entry.images, entry.image_ids) == ({"app": "wallet:1"}, {"app": (f"sha256:{OLD_ID}",)})
+    assert entry.stable_hash == hash_of(template())
+
+
+def test_a_tag_that_moved_between_two_pods_shows_both_digests(cluster):
+    def moved(now):
+        one = next(one for one in now.all("pods") if one["spec"]["containers"][0]["image"] == "wallet:2")
+        runs = [{"name": "app", "imageID": "docker-pullable://wallet@sha256:0"}]
+        now.put("pods", {**one, "status": {**one["status"], "containerStatuses": runs}})
+
+    cluster.meanwhile = [lambda _: None] * 6 + [moved]
+    run(cluster, planned(cluster)).run()
+    assert kept(cluster).releases[0].image_ids == {"app": ("sha256:0", f"sha256:{NEW_ID}")}
+
+
+def test_what_a_run_saw_before_it_was_taken_over_is_kept(cluster):
+    one = run(cluster, planned(cluster, before=YES), word=SAID)
+    aborted = []
+
+    def abort(action):
+        if isinstance(action, Pin) and action.revision == hash_of(NEW) and not aborted:
+            aborted.append(action)
+            run(cluster, in_flight(there(cluster), None, None), force=True).run()
+
+    one.story.on = abort
+    with pytest.raises(LockLost):
+        one.run()
+    entry = kept(cluster).releases[0]
+    assert (entry.outcome, entry.gates) == ("aborted", ("before smoke passed: it says pass",))
+    assert entry.image_ids == {"app": (f"sha256:{NEW_ID}",)}
+
+
+def test_a_release_does_not_begin_where_its_record_has_an_unknown_format(cluster):
+    plan = planned(cluster)
+    cluster.put("configmaps", {"metadata": {"name": RECORD[1]}, "data": {"version": "3"}})
+    with pytest.raises(UsageError, match="has format 3"):
+        run(cluster, plan).run()
+    assert not cluster.deployment["spec"].get("paused")
+
+
+def test_without_a_record_an_app_is_found_by_the_release_that_holds_its_deployment(cluster):
+    held = died(cluster, after=8).memory
+    thing = cluster.deployment
+    thing["metadata"]["annotations"]["deployctl.dev/release"] = msgspec.structs.replace(
+        held, app="shop"
+    ).dump()
+    cluster.put("deployments", thing)
+    assert guess(Api(cluster), "shop") == Names("igaming", "shop", "wallet", ("wallet",))
+    with pytest.raises(UsageError, match="Deployment odds not found"):
+        guess(Api(cluster), "odds")
+
+
+def test_the_way_back_leaves_a_record_of_an_unknown_format_as_it_is(cluster):
+    found = died(cluster, after=8)
+    before = cluster.put(
+        "configmaps", {"metadata": {"name": RECORD[1]}, "data": {"version": "3", "new": "x"}}
+    )
+    one = run(cluster, in_flight(found, None, None), force=True)
+    assert one.run().outcome is Outcome.ABORTED
+    assert cluster.objects[RECORD] == before
+    assert len([note for note in one.story.notes if "has format 3, and this deployctl knows 2" in note]) == 1
+    assert cluster.serving() == {"wallet:1": 6}
 
 
 # -- taking over ----------------------------------------------------------------------------------------------
@@ -322,6 +410,12 @@ def test_pods_that_serve_and_have_no_pre_stop_are_left_blue_green(cluster):
     one.run()
     assert len([action for action in one.story.actions if isinstance(action, Pin)]) == 3
     assert cluster.serving() == {"wallet:1": 6}
+
+
+def test_pods_that_are_published_until_they_end_are_left_blue_green(cluster):
+    cluster.edit("services", "wallet", publishNotReadyAddresses=True)
+    run(cluster, planned(cluster)).run()
+    assert back_at_rest(there(cluster), template(), "rolled back by bob").toward is Outcome.PROMOTED
 
 
 def test_a_release_left_to_kubernetes_is_known_once_it_is_finished(cluster):

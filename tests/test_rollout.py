@@ -15,7 +15,7 @@ from deployctl.rollout import Orders, Result, raised
 from deployctl.spec import Gates
 from strategies.analysis import Answer
 from strategies.blue_green import BlueGreen
-from strategies.model import Outcome, Phase, Rehold, Wish
+from strategies.model import Hold, Outcome, Phase, Rehold, Valve, Wait, Wish
 from strategies.quantities import NONE, Amount
 from strategies.rolling import Rolling
 from tests.answering import eventually
@@ -156,6 +156,13 @@ def test_a_wish_to_pause_stops_at_a_point_that_stands():
     wishing(cluster, "pause")
     release = Release(cluster, BLUE_GREEN)
     assert release.run() == Result(None, "paused by bob@desk/2", stands=True)
+
+
+def test_a_pause_says_why():
+    cluster = Cluster.running()
+    wish = Intent("r1", "pause", "bob@desk/2", "2026-11-23T12:01:00Z", "lunch")
+    Record(Release(cluster).api, "igaming", "wallet").leave(wish)
+    assert Release(cluster, BLUE_GREEN).run().reason == "paused by bob@desk/2: lunch"
 
 
 def test_a_wish_for_another_release_is_not_for_this_one():
@@ -456,3 +463,24 @@ def test_phases_are_what_the_cluster_remembers():
     release.run()
     told = [one.phase for one in phases if one]
     assert list(dict.fromkeys(told)) == [Phase.TRYING.value, Phase.PROMOTING.value, Phase.FINISHING.value]
+
+
+def test_old_pods_that_took_requests_again_are_given_the_whole_time_before_they_go():
+    """Somebody takes the valve off in the middle of that time; it is put back, and the time begins anew."""
+    old = template(pre_stop=0)
+    release = Release(Cluster.running(old), ROLLING, stable=old)
+    cluster, done, edits = release.cluster, [], iter([True])
+    release.story.on = lambda action: done.append((action, cluster.now))
+    release.story.on_turn = lambda step: (
+        cluster.edit("services", "wallet", selector={"app": "wallet"})
+        if isinstance(step, Wait)
+        and step.key.startswith("spread")
+        and step.seconds < 1.5
+        and next(edits, False)
+        else None
+    )
+    assert release.run().outcome is Outcome.PROMOTED
+    put_back = [at for at, (action, _) in enumerate(done) if action == Valve("wallet", on=True)][2]
+    after = next(at for action, at in done[put_back:] if isinstance(action, Hold))
+    assert next(edits, None) is None
+    assert after - done[put_back][1] >= 2

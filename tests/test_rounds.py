@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from deployctl.cluster.api import Unreachable
 from deployctl.observe import Open
-from deployctl.rounds import STALE_SECONDS, Census
+from deployctl.rounds import HURRY_SECONDS, STALE_SECONDS, Census
 from deployctl.spec import Rounds
 
 PODS = [{"metadata": {"name": f"table-{number}", "uid": f"u{number}"}} for number in (1, 2)]
@@ -34,9 +33,8 @@ class Table:
 def asked(table: Table, times: int, pods: int = 1) -> Census:
     census = Census(Rounds(path="/rounds"), table.proxy, lambda _: 8080, table.wake, lambda: table.now)
     census._pods = tuple(PODS[:pods])
-    with ThreadPoolExecutor(1) as threads:
-        for _ in range(times):
-            census.once(threads)
+    for _ in range(times):
+        census.once()
     return census
 
 
@@ -81,8 +79,7 @@ def test_what_is_no_count_is_unknown(page, mute):
 def test_a_port_that_a_pod_lacks_leaves_it_unknown():
     census = Census(Rounds(path="/rounds"), Table().proxy, lambda _: None, lambda: None)
     census._pods = (PODS[0],)
-    with ThreadPoolExecutor(1) as threads:
-        census.once(threads)
+    census.once()
     assert census.open() == {"u1": Open(mute="it has no such port")}
 
 
@@ -94,3 +91,14 @@ def test_the_loop_is_woken_where_something_new_was_said():
 
 def test_every_pod_has_a_word_of_its_own():
     assert asked(Table({"open": 2}, {"open": 5}), 1, pods=2).open() == {"u1": Open(2), "u2": Open(5)}
+
+
+def test_pods_are_asked_at_once_when_their_word_is_waited_for():
+    table = Table(*({"open": 1} for _ in range(99)))
+    census = Census(Rounds(path="/rounds"), table.proxy, lambda _: 8080, table.wake)
+    census.ask(PODS[:1])
+    census.ask(PODS[:1], hurry=True)
+    while len(table.pages) > 96:
+        census._stop.wait(0.01)
+    census.stop()
+    assert census.pause_seconds == HURRY_SECONDS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployctl import document
@@ -393,6 +393,7 @@ LEAVES = st.sampled_from(
 
 
 @given(st.lists(st.tuples(st.integers(0, len(FULL)), st.integers(0, 12), LEAVES), min_size=1, max_size=4))
+@settings(deadline=None)
 def test_any_damage_to_a_good_file_is_a_spec_or_refused(damages):
     assert outcome(reduce(damaged, damages, FULL))
 

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Show what a release would do, and touch nothing."),
     "status": ("status", "Show what runs, what a release waits for, and how to go on by hand."),
     "why": ("status", "Say why a release stands where it stands."),
+    "history": ("history", "List the last releases: how each ended, who, why, what ran."),
     "promote": ("steer", "Let the waiting preview have the traffic."),
     "pause": ("steer", "Stop the running release at its next safe point."),
     "resume": ("steer", "Go on with a release that was paused or whose process died."),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.looking import plain, reaching
-from deployctl.cli.releasing import images, one_of, promoting
+from deployctl.cli.releasing import able_to_show, images, one_of, promoting
 from deployctl.cli.session import Subject, show, subject
 from deployctl.cluster import access
 from deployctl.cluster.api import Api, Denied, Json, NotFound
@@ -27,7 +27,7 @@ from deployctl.published import Plan, Saved
 from deployctl.releases import as_finished, finished_by_itself
 from deployctl.render import plan as render
 from deployctl.render.terminal import colors
-from deployctl.spec import digest
+from deployctl.spec import App, digest
 
 AUTOSCALING = "/apis/autoscaling/v2"
 
@@ -98,7 +98,7 @@ def planned(api: Api, found: Subject, ask: Asked) -> Planned:
         context=api.context,
         pods=tuple(_pods(api, ready)),
         autoscalers=tuple(_autoscalers(api, ready)),
-        problems=tuple(_problems(api, ready, accept_sync=ask.accept_sync)),
+        problems=tuple(_problems(api, ready, found.app, accept_sync=ask.accept_sync)),
         until_promoted=ask.wait == "promoted",
     )
     return Planned(api, found, ready, walked(ready, found.app, around))
@@ -169,14 +169,16 @@ def _autoscalers(api: Api, ready: Prepared) -> Iterator[Json]:
             yield one
 
 
-def _problems(api: Api, ready: Prepared, *, accept_sync: bool) -> Iterator[DeployctlError]:
+def _problems(api: Api, ready: Prepared, app: App, *, accept_sync: bool) -> Iterator[DeployctlError]:
     """Find what stands against a release now: a right that is missing, then what `release` refuses."""
-    try:
-        access.check(api, api.namespace, ready.names.kind)
-    except DeployctlError as error:
-        yield error
-    try:
-        if ready.memory is None:
-            refuse(api, ready, accept_sync=accept_sync)
-    except DeployctlError as error:
-        yield error
+    checks: list[Callable[[], None]] = [
+        lambda: access.check(api, api.namespace, access.rights(ready.names.kind)),
+        lambda: able_to_show(api, app),
+    ]
+    if ready.memory is None:
+        checks.append(lambda: refuse(api, ready, app, accept_sync=accept_sync))
+    for check in checks:
+        try:
+            check()
+        except DeployctlError as error:
+            yield error

@@ -9,8 +9,8 @@ from typing import Any
 from deployctl._version import __version__
 from deployctl.cli.flags import Flags
 from deployctl.cli.looking import plain
-from deployctl.cli.releasing import Asked, able, go, one_of, planned, ready_to_go, tidy, unchanged
-from deployctl.cli.session import Subject, connect, show, tell
+from deployctl.cli.releasing import Asked, able, go, one_of, orders_of, planned, ready_to_go, tidy, unchanged
+from deployctl.cli.session import Subject, connect, show, story, tell
 from deployctl.cluster.api import Api, NotFound
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names
@@ -27,10 +27,11 @@ from deployctl.planning import plan as walked
 from deployctl.prepare import Found, Prepared, Wanted, names_of, owned
 from deployctl.promise import Promise, short
 from deployctl.record import Kept, Record
-from deployctl.releases import Plan, as_finished, finished_by_itself, forget_copies
+from deployctl.releases import Plan, Run, as_finished, finished_by_itself, forget_copies
 from deployctl.render import plan as render
 from deployctl.spec import App, from_canonical
 from deployctl.template import bare, digest, restarted
+from deployctl.workload import template_in
 
 Json = dict[str, Any]
 
@@ -86,12 +87,13 @@ def _carried_out(flags: Flags, api: Api, case: Case, ask: Asked) -> int:
     forget_copies(api, case.there)
     if case.done:
         return unchanged(flags, case.app.name)
-    plan = run_of(api, case, ask.reason)
+    plan = run_of(api, case)
     _tell(flags, case)
-    return go(flags, api, plan, case.app, replace(ask, wait=case.kept.promise.flags.wait))
+    ask = replace(ask, wait=case.kept.promise.flags.wait)
+    return go(flags, Run(api, plan, story(flags, case.app.name), orders_of(case.app, ask)), ask)
 
 
-def run_of(api: Api, case: Case, why: str) -> Plan:
+def run_of(api: Api, case: Case) -> Plan:
     """Plan the run that carries out a plan that holds; raise where it would be another one."""
     promise = case.kept.promise
     return planned(
@@ -99,7 +101,6 @@ def run_of(api: Api, case: Case, why: str) -> Plan:
         case.subject,
         _ready(api, case),
         accept_sync=promise.flags.accept_sync,
-        why=why,
         content=promise.content,
     )
 
@@ -127,6 +128,7 @@ def _alone(target: str, ask: Asked) -> None:
         "--promote": ask.promote,
         "--wait": ask.wait,
         "--accept-sync": ask.accept_sync,
+        "--replace": ask.replace,
     }
     several = [name for name, value in given.items() if value]
     if several:
@@ -198,7 +200,7 @@ def _template(kept: PlanFile, now: Now) -> Json:
     """Give the promised template, whole: what is not in the file comes from the template that was planned on."""
     promise = kept.promise
     owner = replica_set(now.replica_sets, promise.deployment.stable)
-    ground = bare((owner or now.deployment or {})["spec"]["template"])
+    ground = bare(template_in(owner or now.deployment or {}))
     whole = promise.template_on(ground)
     if owner and digest(whole) != promise.preview:
         raise UsageError(f"the plan's template is not that of its digest {promise.preview}", advice=AGAIN)

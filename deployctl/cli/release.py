@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deployctl.cli.flags import Flags, shared
+from deployctl.cli.steer import Reason
 
 Subjects = Annotated[
     str, typer.Argument(metavar="[FILE|APP]", help="A spec file, its folder, or an app's name.")
@@ -33,7 +34,9 @@ OnTimeout = Annotated[str, typer.Option(metavar="abort|hold", help="What to do a
 AcceptSync = Annotated[
     bool, typer.Option("--accept-sync", help="Go on although a GitOps sync may interfere.")
 ]
-Reason = Annotated[str, typer.Option(help="Kept in the record.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Turn another release of the app round first, then begin this one.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and touch nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -51,6 +54,7 @@ def release(  # noqa: PLR0913 - one parameter a flag
     timeout: Timeout = "30m",
     on_timeout: OnTimeout = "abort",
     accept_sync: AcceptSync = False,
+    replace: Replace = False,
     reason: Reason = "",
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -63,7 +67,9 @@ def release(  # noqa: PLR0913 - one parameter a flag
     """
     from deployctl.cli import planning, promised, releasing
 
-    ask = releasing.Asked(image, restart, promote, wait, timeout, on_timeout, accept_sync, reason, yes, plan)
+    ask = releasing.Asked(
+        image, restart, promote, wait, timeout, on_timeout, accept_sync, replace, reason, yes, plan
+    )
     if plan or not target:
         raise typer.Exit(promised.release(flags, target, ask, dry_run=dry_run))
     if dry_run:

@@ -11,15 +11,18 @@ from dataclasses import dataclass, replace
 import typer
 
 from deployctl.cli.flags import Flags, span
-from deployctl.cli.session import Subject, carry_out, outliving, show, story, subject, tell
+from deployctl.cli.replacing import another, make_way, way_back
+from deployctl.cli.session import Subject, carry_out, outliving, show, story, subject, tell, word
 from deployctl.cluster import access
-from deployctl.cluster.api import Api
+from deployctl.cluster.api import Api, Json
 from deployctl.errors import Conflict, UsageError
-from deployctl.prepare import Found, Prepared, Wanted, find, names_of, prepare, refuse, supported
+from deployctl.prepare import Found, Prepared, Wanted, acceptable, find, names_of, prepare, refuse, supported
 from deployctl.releases import Plan, Run, finished_by_itself, forget_copies, fresh, in_flight
-from deployctl.rollout import Orders
+from deployctl.render.jsonl import Together
+from deployctl.rollout import Orders, Story
 from deployctl.spec import App, digest
 from deployctl.template import digest as template_digest
+from deployctl.template import restarted_at
 from strategies.model import Wish
 
 PROTECTED = "DEPLOYCTL_PROTECTED_CONTEXTS"
@@ -36,6 +39,7 @@ class Asked:
     timeout: str
     on_timeout: str
     accept_sync: bool
+    replace: bool
     reason: str
     yes: bool
     plan: str = ""
@@ -46,14 +50,24 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     one_of("--wait", ask.wait or "finished", ("finished", "promoted"))
     one_of("--on-timeout", ask.on_timeout, ("abort", "hold"))
     api, found = subject(flags, target, able)
+    able_to_show(api, found.app)
     there = tidy(flags, api, found)
-    at = dt.datetime.now(dt.UTC).isoformat() if ask.restart else ""
     found = replace(found, app=promoting(found.app, ask.promote))
-    ready = ready_to_go(api, found, Wanted(images(ask.image), at, ask.accept_sync), there)
+    wanted = Wanted(images(ask.image), _restart_at(ask, there, found), ask.accept_sync)
+    orders = orders_of(found.app, ask)
+    ready, heard = ready_to_go(api, found, wanted, there), None
+    if ask.replace and another(ready):
+        acceptable(api, ready, accept_sync=ask.accept_sync)
+        allowed(flags, api, f"replace the release of {found.app.name}", yes=ask.yes)
+        heard, ask = story(flags, found.app.name), replace(ask, yes=True)
+        run = way_back(api, ready, found.kept, heard, word("replace", ask.reason))
+        if code := make_way(flags, run):
+            return code
+        ready, heard = ready_to_go(api, found, wanted, None), _again(flags, found, heard)
     if ready.nothing_to_do:
         return unchanged(flags, found.app.name)
-    plan = planned(api, found, ready, accept_sync=ask.accept_sync, why=ask.reason)
-    return go(flags, api, plan, found.app, ask)
+    plan = planned(api, found, ready, accept_sync=ask.accept_sync)
+    return go(flags, Run(api, plan, heard or story(flags, found.app.name), orders), ask)
 
 
 def unchanged(flags: Flags, app: str) -> int:
@@ -61,12 +75,37 @@ def unchanged(flags: Flags, app: str) -> int:
     return 0
 
 
-def go(flags: Flags, api: Api, plan: Plan, app: App, ask: Asked) -> int:
+def go(flags: Flags, run: Run, ask: Asked) -> int:
     """Ask where the context is protected, and run to the end."""
-    seconds = span("--timeout", ask.timeout)
-    orders = Orders(seconds, ask.on_timeout, ask.wait == "promoted", keep_seconds(app))
-    allowed(flags, api, f"release {app.name}", yes=ask.yes)
-    return carry_out(flags, Run(api, plan, story(flags, app.name), orders, waiting=outliving(app.name)))
+    app = run.plan.names.app
+    allowed(flags, run.api, f"release {app}", yes=ask.yes)
+    run.waiting, run.word = outliving(app), word("release", ask.reason)
+    return carry_out(flags, run)
+
+
+def orders_of(app: App, ask: Asked) -> Orders:
+    timeout = span("--timeout", ask.timeout)
+    return Orders(timeout, ask.on_timeout, ask.wait == "promoted", keep_seconds(app))
+
+
+def _again(flags: Flags, found: Subject, heard: Story) -> Story:
+    """Go on with the story where a program hears it, for that is one; a person's view was closed."""
+    heard = heard if isinstance(heard, Together) else story(flags, found.app.name)
+    heard.note("the way is free: now this release")
+    return heard
+
+
+def _restart_at(ask: Asked, there: Found | None, found: Subject) -> str:
+    """Give the time that marks the pods of --restart: where a restart is in flight, the one that it began with."""
+    if not ask.restart:
+        return ""
+    in_flight_ = (there.deployment["spec"]["template"], found.kept.template) if there and there.memory else ()
+    known = (restarted_at(one) for one in in_flight_ if one and there and _on_trial(one, there))
+    return next(filter(None, known), "") or dt.datetime.now(dt.UTC).isoformat()
+
+
+def _on_trial(template: Json, there: Found) -> bool:
+    return there.memory is not None and there.memory.preview == template_digest(template)
 
 
 def tidy(flags: Flags, api: Api, found: Subject) -> Found | None:
@@ -129,7 +168,13 @@ def keep_seconds(app: App) -> float:
 def able(api: Api, kind: str) -> None:
     """Check the server's version and our rights before anything else is asked of it."""
     supported(api)
-    access.check(api, api.namespace, kind)
+    access.check(api, api.namespace, access.rights(kind))
+
+
+def able_to_show(api: Api, app: App) -> None:
+    """Check the rights that only a preview Service needs."""
+    if app.preview_service:
+        access.check(api, api.namespace, access.PREVIEW_SERVICE)
 
 
 def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -> Prepared:
@@ -140,17 +185,16 @@ def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -
     return ready
 
 
-def planned(  # noqa: PLR0913 - what a plan is made of
-    api: Api, found: Subject, ready: Prepared, *, accept_sync: bool, why: str, content: str = ""
-) -> Plan:
+def planned(api: Api, found: Subject, ready: Prepared, *, accept_sync: bool, content: str = "") -> Plan:
     """Plan to begin, or to go on where the same release stands."""
     if ready.memory is None:
-        refuse(api, ready, accept_sync=accept_sync)
-        return fresh(ready, found.app, content=content or digest(found.app, found.objects), why=why)
-    if ready.memory.preview != template_digest(ready.preview):
+        refuse(api, ready, found.app, accept_sync=accept_sync)
+        return fresh(ready, found.app, content=content or digest(found.app, found.objects))
+    if another(ready):
         app = found.app.name
         raise Conflict(
             f"another release of {app} is in flight, begun by {ready.memory.by} at {ready.memory.at}",
-            advice=f"`deployctl resume {app}` goes on with it, `deployctl abort {app}` turns it round",
+            advice=f"`deployctl resume {app}` goes on with it, `deployctl abort {app}` turns it round; "
+            "--replace turns it round and then begins this one",
         )
     return in_flight(ready, found.app, ready.preview)

@@ -3,80 +3,92 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import typer
 
 from deployctl.cli.flags import Flags
-from deployctl.cli.session import carry_out, connect, outliving, show, story
-from deployctl.cli.steering import drain_of, located, turn_back
+from deployctl.cli.session import carry_out, connect, drain_of, outliving, show, story, tell, word
+from deployctl.cli.steering import Located, located, turn_back
 from deployctl.cluster.api import Api
 from deployctl.cluster.paths import path
 from deployctl.errors import UsageError
-from deployctl.observe import replica_set, revision
 from deployctl.prepare import Found, Json
-from deployctl.record import Kept, parse, refused
-from deployctl.releases import ROLLBACK, Run, back_at_rest, holder, in_flight
+from deployctl.record import Entry, Kept, Word, parse
+from deployctl.releases import ROLLBACK, Run, back_at_rest, in_flight
+from deployctl.render import words
+from deployctl.revisions import before, called, earlier, left, listed, named
 from deployctl.rollout import Orders
+from deployctl.spoken import because
 from deployctl.template import bare, digest
-from deployctl.workload import hash_of, template_in
+from deployctl.workload import template_in
 
 
-def rollback(flags: Flags, app: str, to: str, *, fast: bool, yes: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The flags of `rollback` as they were given."""
+
+    to: str
+    reason: str
+    fast: bool
+    yes: bool
+
+
+def rollback(flags: Flags, app: str, ask: Asked) -> int:
     """Go back; give the exit code."""
-    name = app or _latest(flags, yes=yes)
-    api, there, kept = located(flags, name)
-    if there.memory and to:
+    name = app or _latest(flags, yes=ask.yes)
+    at = located(flags, name)
+    api, there, kept = at
+    said = word("rollback", ask.reason)
+    if there.memory and ask.to:
         raise UsageError(
             f"a release of {name} is in flight: --to has to wait", advice=f"deployctl rollback {name}"
         )
     if there.memory and there.memory.strategy == ROLLBACK:
-        return _go_on(flags, api, there, kept, fast=fast)
+        return _go_on(flags, at, said, fast=ask.fast)
     if there.memory:
-        return turn_back(flags, api, there, kept, fast=fast)
-    target = bare(template_in(_target(there, to, kept)))
+        return turn_back(flags, at, said, fast=ask.fast)
+    target = bare(template_in(_target(there, ask.to, kept)))
     if digest(target) == digest(there.deployment["spec"]["template"]):
         text = f"{name}: already on that revision; nothing to do"
         show(flags, {"app": name, "outcome": "unchanged"}, text)
         return 0
-    plan = replace(back_at_rest(there, target, f"rolled back by {holder()}"), drain=drain_of(kept))
-    return carry_out(flags, Run(api, plan, story(flags, name), Orders(fast=fast), force=True), back=True)
+    plan = back_at_rest(there, target, because(f"rolled back by {said.by}", said.reason))
+    plan = replace(plan, drain=drain_of(kept))
+    run = Run(api, plan, story(flags, name), Orders(fast=ask.fast), force=True, word=said)
+    return carry_out(flags, run, back=True)
 
 
-def _go_on(flags: Flags, api: Api, there: Found, kept: Kept, *, fast: bool) -> int:
+def _go_on(flags: Flags, at: Located, said: Word, *, fast: bool) -> int:
     """Go on with a rollback whose process died, the way it was going."""
+    api, there, kept = at
     plan, name = replace(in_flight(there, None, kept.template), drain=drain_of(kept)), there.names.app
-    run = Run(api, plan, story(flags, name), Orders(fast=fast), waiting=outliving(name))
+    run = Run(api, plan, story(flags, name), Orders(fast=fast), waiting=outliving(name), word=said)
     return carry_out(flags, run, back=True)
 
 
 def _target(there: Found, to: str, kept: Kept) -> Json:
-    """Find the revision to go back to: the one that is named, else the newest good one before the live one."""
-    sets = sorted(there.replica_sets, key=revision, reverse=True)
-    return _named(sets, to) if to else _earlier(there, sets, refused(kept.releases))
+    """Find the revision to go back to; where it was refused or left before, it has to be named, and is told of."""
+    if not to:
+        found = earlier(there.deployment, there.replica_sets, kept.releases)
+        return found or _nowhere(there)
+    chosen = named(there.deployment, there.replica_sets, to, kept.releases)
+    if (bad := left(chosen, kept.releases)) is not None:
+        tell(f"{there.names.app}: {called(chosen)} {_told(bad)}; it is named, so that is where this goes")
+    return chosen
 
 
-def _named(sets: list[Json], to: str) -> Json:
-    named = [one for one in sets if to in (str(revision(one)), hash_of(one))]
-    if not named:
-        raise UsageError(f"--to {to}: no such revision; there are {_listed(sets)}")
-    return named[0]
+def _told(bad: Entry) -> str:
+    """Say how a revision was left."""
+    how = "was left by a rollback" if bad.outcome == "rolledBack" else f"was on trial and was {bad.outcome}"
+    return because(f"{how} at {bad.ended}, begun by {words.who(bad.by)}", bad.reason)
 
 
-def _earlier(there: Found, sets: list[Json], bad: frozenset[str]) -> Json:
-    """Pass over revisions that were refused or left: kubectl's numbers put a refused one right before the live one."""
-    live = replica_set(sets, digest(there.deployment["spec"]["template"]))
-    older = [one for one in sets if live is None or revision(one) < revision(live)]
-    good = [one for one in older if digest(template_in(one)) not in bad]
-    if not good:
-        passed = f"; refused or left before: {_listed(older)}" if older else ""
-        advice = "name one with --to" if older else "release an earlier manifest"
-        raise UsageError(f"{there.names.app} has no earlier revision to go back to{passed}", advice=advice)
-    return good[0]
-
-
-def _listed(sets: list[Json]) -> str:
-    return ", ".join(f"{revision(one)} ({hash_of(one)})" for one in sets) or "none"
+def _nowhere(there: Found) -> Json:
+    older = before(there.deployment, there.replica_sets)
+    passed = f"; refused or left before: {listed(older)}" if older else ""
+    advice = "name one with --to" if older else "release an earlier manifest"
+    raise UsageError(f"{there.names.app} has no earlier revision to go back to{passed}", advice=advice)
 
 
 def _latest(flags: Flags, *, yes: bool) -> str:
@@ -97,10 +109,15 @@ def _latest(flags: Flags, *, yes: bool) -> str:
 def _last_released(api: Api) -> str:
     where = path(api.namespace, "configmaps")
     maps = api.get(where, labelSelector="app.kubernetes.io/managed-by=deployctl")["items"]
+    records = {one["metadata"]["name"].removeprefix("deployctl-"): parse(one) for one in maps}
+    unknown = [name for name, kept in records.items() if kept.unknown]
+    if unknown:
+        raise UsageError(
+            f"rollback of which app? The record of {', '.join(unknown)} has a format that is not known here",
+            advice="name the app",
+        )
     begun: list[tuple[str, str]] = [
-        (kept.releases[0].started, one["metadata"]["name"].removeprefix("deployctl-"))
-        for one in maps
-        if (kept := parse(one)).releases
+        (kept.releases[0].started, name) for name, kept in records.items() if kept.releases
     ]
     if not begun:
         raise UsageError(f"nothing was released in namespace {api.namespace}", advice="name the app")

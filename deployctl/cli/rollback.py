@@ -7,15 +7,26 @@ from typing import Annotated
 import typer
 
 from deployctl.cli.flags import Flags, shared
-from deployctl.cli.steer import Fast
+from deployctl.cli.steer import Fast, Reason
 
 App = Annotated[str, typer.Argument(metavar="[APP]", help="Without it, the app that was released last.")]
-To = Annotated[str, typer.Option(metavar="REV", help="kubectl's revision number or a pod-template-hash.")]
+To = Annotated[
+    str,
+    typer.Option(metavar="REV", help="kubectl's revision number, or a pod-template-hash or its beginning."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @shared
-def rollback(flags: Flags, app: App = "", *, to: To = "", fast: Fast = False, yes: Yes = False) -> None:
+def rollback(  # noqa: PLR0913 - one parameter a flag
+    flags: Flags,
+    app: App = "",
+    *,
+    to: To = "",
+    fast: Fast = False,
+    reason: Reason = "",
+    yes: Yes = False,
+) -> None:
     """Go back: out of a running release, or to the revision before the live one.
 
     Traffic moves first. Needs nothing but the Kubernetes API: no gates, no metrics, no health of the bad
@@ -23,4 +34,4 @@ def rollback(flags: Flags, app: App = "", *, to: To = "", fast: Fast = False, ye
     """
     from deployctl.cli import returning
 
-    raise typer.Exit(returning.rollback(flags, app, to, fast=fast, yes=yes))
+    raise typer.Exit(returning.rollback(flags, app, returning.Asked(to, reason, fast, yes)))

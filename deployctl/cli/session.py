@@ -15,15 +15,16 @@ from typing import Any
 from deployctl.cli.flags import Flags, span
 from deployctl.cluster.api import Api
 from deployctl.cluster.login import Target
-from deployctl.errors import Conflict, DeployctlError, UsageError
-from deployctl.record import Kept, Record
-from deployctl.releases import Run
+from deployctl.errors import Conflict, DeployctlError, SpecError, UsageError
+from deployctl.record import Kept, Record, Word, now
+from deployctl.releases import Run, holder
 from deployctl.render import words
 from deployctl.render.jsonl import Jsonl, Together
 from deployctl.render.lines import Lines
 from deployctl.render.terminal import colors, interactive
 from deployctl.rollout import Result, Story
-from deployctl.spec import App, from_canonical, read
+from deployctl.spec import App, Drain, from_canonical, read
+from deployctl.spoken import heard
 from strategies.model import Outcome
 
 Json = dict[str, Any]
@@ -80,18 +81,31 @@ def subject(
     app = loaded.apps[0]
     api = connect(flags, app.namespace)
     first(api, app.spec.workload.kind)
-    return api, Subject(app, loaded.objects[0], Record(api, api.namespace, app.name).read())
+    return api, Subject(app, loaded.objects[0], Record(api, api.namespace, app.name).writable())
 
 
 def recorded(api: Api, name: str) -> Subject:
     """Find an app by the spec that its record keeps."""
-    kept = Record(api, api.namespace, name).read()
+    kept = Record(api, api.namespace, name).writable()
     if kept.spec is None:
         raise UsageError(
             f"no app {name} was released in namespace {api.namespace} (context {api.context})",
             advice="give its spec file, or the right --namespace",
         )
     return Subject(from_canonical(kept.spec), (), kept)
+
+
+def drain_of(kept: Kept) -> Drain:
+    """Tell how the app's pods end their rounds; without a readable record they are not asked."""
+    try:
+        return from_canonical(kept.spec or {}).spec.drain
+    except SpecError:
+        return Drain()
+
+
+def word(verb: str, reason: str) -> Word:
+    """Write down who ran which command, when and why."""
+    return Word(verb, holder(), now(), heard(reason))
 
 
 def tell(text: str) -> None:
@@ -144,8 +158,11 @@ def terminated() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def carry_out(flags: Flags, run: Run, *, back: bool = False) -> int:
-    """Run to the end and say how it ended; interrupted, say what stands and what to run next."""
+def carry_out(flags: Flags, run: Run, *, back: bool = False, last: bool = True) -> int:
+    """Run to the end and say how it ended; interrupted, say what stands and what to run next.
+
+    One command has one result: a run that is not the `last` prints its own only where it is the end all the same.
+    """
     app = run.plan.names.app
     try:
         with terminated(), closing(run.story):
@@ -157,7 +174,11 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False) -> int:
     except DeployctlError as error:
         _tell_stopped(run, app, error)
         raise
-    return _close(flags, run, result, back=back)
+    code = exit_code(run, result, back=back)
+    _tell_end(run, result)
+    if last or code:
+        _print(flags, run, result)
+    return code
 
 
 def _interrupted(run: Run, app: str, code: int) -> int:
@@ -178,7 +199,7 @@ def _tell_next(commands: tuple[str, ...]) -> None:
         tell(f"  next: {one}")
 
 
-def _close(flags: Flags, run: Run, result: Result, *, back: bool) -> int:
+def _tell_end(run: Run, result: Result) -> None:
     app, seen = run.plan.names.app, run.last
     if result.stands:
         tell(f"{app}: {result.reason}; {words.stands(seen) if seen else ''}")
@@ -189,8 +210,6 @@ def _close(flags: Flags, run: Run, result: Result, *, back: bool) -> int:
         if result.armed:
             tell(f"{app}: the old side stands until keepOld has passed; then: deployctl finish {app}")
     _tell_offers(app, result.offers)
-    _print(flags, run, result)
-    return exit_code(run, result, back=back)
 
 
 def _tell_offers(app: str, offers: tuple[str, ...]) -> None:

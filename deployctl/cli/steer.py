@@ -10,61 +10,66 @@ from deployctl.cli.flags import Flags, shared
 
 App = Annotated[str, typer.Argument(metavar="APP", help="The app's name, as in its spec file.")]
 Timeout = Annotated[str, typer.Option(envvar="DEPLOYCTL_TIMEOUT", help="Until promoted, such as 30m.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why you do it; kept in the record.")]
 Fast = Annotated[bool, typer.Option("--fast", help="Do not wait for traffic to drain off the preview.")]
 
 Proceed = Annotated[bool, typer.Option("--proceed", help="Remove pods though rounds are open on them.")]
 
 
 @shared
-def promote(flags: Flags, app: App, *, timeout: Timeout = "30m") -> None:
+def promote(flags: Flags, app: App, *, timeout: Timeout = "30m", reason: Reason = "") -> None:
     """Let the waiting preview have the traffic, and see the release to its end.
 
     Where another process runs the release, the wish is left for it. Example: deployctl promote balances
     """
-    _go_on(flags, app, timeout, "promote")
+    _go_on(flags, app, timeout, "promote", reason)
 
 
 @shared
-def finish(flags: Flags, app: App, *, timeout: Timeout = "30m") -> None:
+def finish(flags: Flags, app: App, *, timeout: Timeout = "30m", reason: Reason = "") -> None:
     """Retire the old side now, without waiting for keepOld.
 
     Example: deployctl finish balances
     """
-    _go_on(flags, app, timeout, "finish")
+    _go_on(flags, app, timeout, "finish", reason)
 
 
 @shared
-def resume(flags: Flags, app: App, *, timeout: Timeout = "30m", proceed: Proceed = False) -> None:
+def resume(
+    flags: Flags, app: App, *, timeout: Timeout = "30m", proceed: Proceed = False, reason: Reason = ""
+) -> None:
     """Go on with a release that was paused or whose process died.
 
     A dead process's lock ends after ten seconds; that is waited for. Example: deployctl resume balances
     """
-    _go_on(flags, app, timeout, "", proceed=proceed)
+    _go_on(flags, app, timeout, "", reason, proceed=proceed)
 
 
 @shared
-def pause(flags: Flags, app: App) -> None:
+def pause(flags: Flags, app: App, *, reason: Reason = "") -> None:
     """Stop the running release at its next safe point; its process ends with exit code 4.
 
     What stands then stands until somebody acts. Example: deployctl pause balances
     """
     from deployctl.cli import steering
 
-    raise typer.Exit(steering.pause(flags, app))
+    raise typer.Exit(steering.pause(flags, app, reason))
 
 
 @shared
-def abort(flags: Flags, app: App, *, fast: Fast = False) -> None:
+def abort(flags: Flags, app: App, *, fast: Fast = False, reason: Reason = "") -> None:
     """Turn the release round and return to stable, now, whoever runs it.
 
     Traffic goes back first. Needs nothing but the Kubernetes API. Example: deployctl abort balances
     """
     from deployctl.cli import steering
 
-    raise typer.Exit(steering.abort(flags, app, fast=fast))
+    raise typer.Exit(steering.abort(flags, app, reason, fast=fast))
 
 
-def _go_on(flags: Flags, app: str, timeout: str, wish: str, *, proceed: bool = False) -> None:
+def _go_on(  # noqa: PLR0913 - one parameter a flag
+    flags: Flags, app: str, timeout: str, wish: str, reason: str, *, proceed: bool = False
+) -> None:
     from deployctl.cli import steering
 
-    raise typer.Exit(steering.go_on(flags, app, timeout, wish, proceed=proceed))
+    raise typer.Exit(steering.go_on(flags, app, timeout, wish, reason, proceed=proceed))

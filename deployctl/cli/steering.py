@@ -5,32 +5,32 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-import msgspec
-
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.releasing import keep_seconds
-from deployctl.cli.session import carry_out, connect, outliving, recorded, show, story, tell
+from deployctl.cli.session import carry_out, connect, drain_of, outliving, recorded, show, story, tell, word
 from deployctl.cluster.api import Api, Denied
 from deployctl.errors import SpecError
 from deployctl.lock import Lock, fresh, holder_of
 from deployctl.prepare import Found, find, guess, names_of
-from deployctl.record import Intent, Kept, Record, now
-from deployctl.releases import Run, holder, in_flight
+from deployctl.record import Intent, Kept, Record, Word
+from deployctl.releases import Run, holder, in_flight, turning
 from deployctl.rollout import Orders
-from deployctl.spec import Drain, from_canonical
+from deployctl.spec import from_canonical
+from deployctl.spoken import because
 from strategies.model import Wish
 
 PAUSE_SECONDS = 60.0
+Located = tuple[Api, Found, Kept]
 
 
-def pause(flags: Flags, name: str) -> int:
+def pause(flags: Flags, name: str, reason: str) -> int:
     """Ask the running process to stop at a safe point, and wait until it has."""
     api, there, _ = located(flags, name)
     lock = _lock(api, there)
     if there.memory is None or not _alive(lock):
         show(flags, {"app": name, "paused": False}, f"{name}: no process runs a release; nothing to pause")
         return 0
-    _leave(api, there, "pause")
+    _leave(api, there, "pause", word("pause", reason))
     until = time.monotonic() + PAUSE_SECONDS
     while _alive(lock) and time.monotonic() < until:
         time.sleep(0.3)
@@ -41,25 +41,26 @@ def pause(flags: Flags, name: str) -> int:
     return 0
 
 
-def abort(flags: Flags, name: str, *, fast: bool) -> int:
-    api, there, kept = located(flags, name)
-    if there.memory is None:
+def abort(flags: Flags, name: str, reason: str, *, fast: bool) -> int:
+    at = located(flags, name)
+    if at[1].memory is None:
         text = f"{name}: no release is in flight; nothing to abort"
         show(flags, {"app": name, "outcome": "unchanged"}, text)
         return 0
-    return turn_back(flags, api, there, kept, fast=fast)
+    return turn_back(flags, at, word("abort", reason), fast=fast)
 
 
-def turn_back(flags: Flags, api: Api, there: Found, kept: Kept, *, fast: bool) -> int:
+def turn_back(flags: Flags, at: Located, said: Word, *, fast: bool) -> int:
     """Take the release over at once and go back."""
-    plan = in_flight(there, None, kept.template)
-    memory = msgspec.structs.replace(plan.memory, why=f"aborted by {holder()}")
-    plan = replace(plan, memory=memory, drain=drain_of(kept))
-    run = Run(api, plan, story(flags, there.names.app), Orders(fast=fast), force=True)
+    api, there, kept = at
+    why = because(f"aborted by {said.by}", said.reason)
+    run = turning(api, there, kept.template, story(flags, there.names.app), why)
+    run.plan = replace(run.plan, drain=drain_of(kept))
+    run.orders, run.word = Orders(fast=fast), said
     return carry_out(flags, run, back=True)
 
 
-def located(flags: Flags, name: str) -> tuple[Api, Found, Kept]:
+def located(flags: Flags, name: str) -> Located:
     """Find an app by name; without a readable record by its Deployment and the Services that select it."""
     api = connect(flags)
     kept = _kept(api, name)
@@ -70,31 +71,29 @@ def located(flags: Flags, name: str) -> tuple[Api, Found, Kept]:
     return api, find(api, names), kept
 
 
-def drain_of(kept: Kept) -> Drain:
-    """Tell how the app's pods end their rounds; without a readable record they are not asked."""
-    try:
-        return from_canonical(kept.spec or {}).spec.drain
-    except SpecError:
-        return Drain()
-
-
 def _kept(api: Api, name: str) -> Kept:
     """Read the record, which the way back can do without."""
     try:
-        return Record(api, api.namespace, name).read()
+        kept = Record(api, api.namespace, name).read()
     except Denied as error:
         tell(f"{name}: the record cannot be read: {error}")
         return Kept()
+    if kept.unknown:
+        tell(f"{name}: the record has format {kept.unknown}, which this deployctl does not know: passed over")
+    return kept
 
 
-def go_on(flags: Flags, name: str, timeout: str, wish: str, *, proceed: bool) -> int:
+def go_on(  # noqa: PLR0913 - one parameter a flag
+    flags: Flags, name: str, timeout: str, wish: str, reason: str, *, proceed: bool
+) -> int:
     """Run the release to its end, or leave the wish for the process that runs it."""
     api, there, kept = located(flags, name)
     if there.memory is None:
         show(flags, {"app": name, "outcome": "unchanged"}, f"{name}: no release is in flight; nothing to do")
         return 0
+    said = word(wish or "resume", reason)
     if wish and _alive(_lock(api, there)):
-        _leave(api, there, wish)
+        _leave(api, there, wish, said)
         text = f"{name}: left for the running process; follow it with `deployctl status {name} -w`"
         show(flags, {"app": name, "outcome": "left"}, text)
         return 0
@@ -106,7 +105,7 @@ def go_on(flags: Flags, name: str, timeout: str, wish: str, *, proceed: bool) ->
         proceed=proceed,
     )
     plan = in_flight(there, found.app, kept.template)
-    run = Run(api, plan, story(flags, name), orders, waiting=outliving(name))
+    run = Run(api, plan, story(flags, name), orders, waiting=outliving(name), word=said)
     return carry_out(flags, run)
 
 
@@ -119,7 +118,7 @@ def _alive(lock: Lock) -> bool:
     return bool(lease and holder_of(lease) and fresh(lease))
 
 
-def _leave(api: Api, there: Found, wish: str) -> None:
+def _leave(api: Api, there: Found, wish: str, said: Word) -> None:
     if there.memory:
-        names = there.names
-        Record(api, names.namespace, names.app).leave(Intent(there.memory.id, wish, holder(), now()))
+        intent = Intent(there.memory.id, wish, said.by, said.at, said.reason)
+        Record(api, there.names.namespace, there.names.app).leave(intent, said)

@@ -29,24 +29,32 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("", "configmaps", (*READ, "create", "patch")),
     ("coordination.k8s.io", "leases", ("get", "create", "update")),
 )
+PREVIEW_SERVICE = (("", "services", ("create", "delete")),)  # only where a spec has a previewService
+Rights = tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
-STATEFUL: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+STATEFUL: Rights = (
     ("apps", "statefulsets", (*READ, "patch")),
     ("apps", "controllerrevisions", ("list", "watch", "patch")),
     ("", "pods", ("delete",)),
 )
 
 
-def check(api: Api, namespace: str, kind: str = DEPLOYMENT) -> None:
-    """Raise Forbidden, naming every verb that is missing for a workload of this kind."""
+def rights(kind: str) -> Rights:
+    """Give what a release of a workload of this kind needs."""
+    others = tuple(one for one in NEEDED if one[1] not in (RESOURCES[DEPLOYMENT], REVISIONS[DEPLOYMENT]))
+    return (*others, *STATEFUL) if kind == STATEFUL_SET else NEEDED
+
+
+def check(api: Api, namespace: str, needed: Rights = NEEDED) -> None:
+    """Raise Forbidden, naming every verb that is missing."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
         "spec": {"namespace": namespace},
     }
     rules = api.post(f"{AUTHORIZATION}/selfsubjectrulesreviews", review)["status"]["resourceRules"] or []
-    missing = [one for one in _each(kind) if not _allows(rules, *one) and not _asked(api, namespace, *one)]
+    missing = [one for one in _each(needed) if not _allows(rules, *one) and not _asked(api, namespace, *one)]
     if missing:
         verbs = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
         raise Forbidden(
@@ -55,9 +63,7 @@ def check(api: Api, namespace: str, kind: str = DEPLOYMENT) -> None:
         )
 
 
-def _each(kind: str) -> Iterator[tuple[str, str, str]]:
-    others = tuple(one for one in NEEDED if one[1] not in (RESOURCES[DEPLOYMENT], REVISIONS[DEPLOYMENT]))
-    needed = (*others, *STATEFUL) if kind == STATEFUL_SET else NEEDED
+def _each(needed: Rights) -> Iterator[tuple[str, str, str]]:
     return ((group, resource, verb) for group, resource, verbs in needed for verb in verbs)
 
 

@@ -81,6 +81,16 @@ class Request:
     def url(self) -> str:
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
+    @property
+    def resource(self) -> str:
+        """Name the kind of object that it writes, as the API does: `services`."""
+        return self.path.rsplit("/", 1 if self.method == "POST" else 2)[-1 if self.method == "POST" else -2]
+
+    @property
+    def name(self) -> str:
+        """Name the object that it writes."""
+        return str(self.body["metadata"]["name"]) if self.method == "POST" else self.path.rpartition("/")[2]
+
     def dry(self) -> Request:
         """Give the same call as a server dry run."""
         return Request(self.method, self.path, self.body, self.content_type, {**self.query, "dryRun": "All"})

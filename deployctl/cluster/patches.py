@@ -32,7 +32,7 @@ from deployctl.memory import (
     annotation,
     rolling_update,
 )
-from deployctl.observe import Snapshot, replica_set, way_back
+from deployctl.observe import Snapshot, made, replica_set, way_back
 from deployctl.traffic.service import ServiceTraffic
 from deployctl.workload import resource_of, revisions_resource
 from strategies.model import (
@@ -52,6 +52,7 @@ from strategies.model import (
     Rehold,
     Restore,
     Return,
+    Show,
     Turn,
     Valve,
 )
@@ -95,6 +96,8 @@ class Writer:
                 return self._restore(self.preview if outcome.value == "promoted" else self.stable)
             case Pin(service, revision):
                 return ServiceTraffic().pin(self._service(service), revision, self.memory.dump())
+            case Show():
+                return self._show(action)
             case Valve(service, on):
                 return ServiceTraffic().valve(self._service(service), self.memory.dump(), on=on)
             case Admit() | Detach() | Clean():
@@ -203,6 +206,15 @@ class Writer:
         ]
         where = path(meta["namespace"], resource_of(self.look.deployment), meta["name"])
         return Request("PATCH", where, [*guards, *ops], JSON_PATCH, {"fieldManager": FIELD_MANAGER})
+
+    def _show(self, show: Show) -> Request:
+        """Make, point, unpin or delete the preview Service, as it is there or not, ours or the user's."""
+        there, traffic = self.look.other(show.service), ServiceTraffic()
+        if there is None:
+            return traffic.create(show.revision, self.look.services[0], self.look.deployment, self.memory)
+        if not show.revision and made(there, self.memory.app):
+            return traffic.delete(there)
+        return traffic.pin(there, show.revision, self.memory.dump())
 
     def _service(self, name: str) -> Json:
         return next(one for one in self.look.services if one["metadata"]["name"] == name)

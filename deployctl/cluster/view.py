@@ -98,6 +98,9 @@ class View:
             pods=tuple(self._objects("pods")),
             services=tuple(self._one("services", name) for name in self.names.services),
             slices=tuple(self._objects("endpointslices")),
+            others=tuple(
+                one for one in self._objects("services") if one["metadata"]["name"] not in self.names.services
+            ),
         )
 
     def record(self) -> Json | None:
@@ -113,13 +116,14 @@ class View:
 
     def reread(self, request: Request) -> None:
         """Read anew the object that a request was meant for, or forget it where it is gone."""
-        resource, name = request.path.rsplit("/", 2)[-2:]
+        where = path(self.names.namespace, request.resource, request.name)
         try:
-            self.absorb(resource, self.api.get(request.path))
+            self.absorb(request.resource, self.api.get(where))
         except NotFound:
-            self._forget(resource, name)
+            self.forget(request.resource, request.name)
 
-    def _forget(self, resource: str, name: str) -> None:
+    def forget(self, resource: str, name: str) -> None:
+        """Take in that an object is gone, before the watch tells."""
         store = self._all[resource].store
         if name in store.objects:
             store.drop(store.objects[name])

@@ -94,13 +94,23 @@ class Http:
 
 
 def port_of(pod: Json, service: Json, wanted: int | str | None = None) -> int | None:
-    """Find the number of a pod's port: the one that is wanted, else where the Service sends its first port."""
+    """Find the number of a pod's port: the one that is wanted, else where the Service sends its first port.
+
+    As a Service looks: the containers first, then sidecars among the init containers.
+    """
     first = (service["spec"].get("ports") or [{}])[0]
     wanted = wanted or first.get("targetPort") or first.get("port")
     if isinstance(wanted, int):
         return wanted
-    ports = [one for box in pod["spec"]["containers"] for one in box.get("ports") or []]
+    spec = pod["spec"]
+    boxes = [*spec["containers"], *(one for one in spec.get("initContainers") or [] if _stays(one))]
+    ports = [one for box in boxes for one in box.get("ports") or []]
     return next((int(one["containerPort"]) for one in ports if one.get("name") == wanted), None)
+
+
+def _stays(container: Json) -> bool:
+    """Say whether an init container is a sidecar, which runs as long as the pod."""
+    return container.get("restartPolicy") == "Always"
 
 
 def _fetch(url: str, timeout_seconds: float) -> tuple[int, bytes]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
-from deployctl.published import Release, Revision, Status, Statuses, Traffic
+from deployctl.published import Release, Revision, Status, Statuses, Traffic, Word
 from deployctl.render import words
 from deployctl.render.words import age
+from deployctl.spoken import because, harmless
 
 COLUMN_GAP = "   "
 
@@ -52,8 +53,8 @@ def listing(found: Statuses, *, everywhere: bool) -> str:
 
 def text(one: Status) -> str:
     """Write everything about one app, the most important first."""
-    parts = [_headline(one), *_sections(one)]
-    return "\n".join(parts)
+    lines = [line for part in (_headline(one), *_sections(one)) for line in part.split("\n")]
+    return "\n".join(map(harmless, lines))
 
 
 def _sections(one: Status) -> Iterator[str]:
@@ -90,7 +91,10 @@ def phase(release: Release) -> str:
 
 
 def _running(one: Status, release: Release) -> Iterator[str]:
-    yield f"begun {since(release.begun, one.now)} ago by {words.who(release.by)}"
+    yield because(
+        f"begun {since(release.begun, one.now)} ago by {words.who(release.by)}", _given(release.words)
+    )
+    yield from _later(release.words, one.now)
     if release.holder:
         yield f"run by {release.holder} for {since(release.holder_since, one.now)}"
     elif not release.due:
@@ -103,6 +107,18 @@ def _running(one: Status, release: Release) -> Iterator[str]:
         yield f"asked to {release.wish}; nobody has acted on it yet"
     if release.trouble:
         yield f"trouble: {release.trouble}"
+
+
+def _given(said: tuple[Word, ...]) -> str:
+    """Quote the reason that was given when the release began."""
+    return f'"{said[0].reason}"' if said and said[0].verb == "release" and said[0].reason else ""
+
+
+def _later(said: tuple[Word, ...], now: str) -> Iterator[str]:
+    """Tell who said what since: `promote 3m ago by bob@desk: "QA is done"`."""
+    for one in said:
+        if one.reason and one.verb not in {"release", "pause"}:  # a pause says itself what it waits for
+            yield f'{one.verb} {since(one.at, now)} ago by {words.who(one.by)}: "{one.reason}"'
 
 
 def _names_a_thing(release: Release) -> bool:
@@ -118,13 +134,15 @@ def _due(one: Status, release: Release) -> str:
 
 def _last(one: Status) -> str:
     last = one.last
+    if one.unknown_record:
+        return f"its record has format {one.unknown_record}, which this deployctl does not know"
     if last is None:
         return "no release on record"
     if not last.outcome:
         begun = f"the last release began {since(last.started, one.now)} ago by {words.who(last.by)}"
         return f"{begun} and was ended by hand, or its end was not written down"
-    reason = f": {last.reason}" if last.reason else ""
-    return f"last {last.outcome} {since(last.ended, one.now)} ago by {words.who(last.by)}{reason}"
+    told = f"last {last.outcome} {since(last.ended, one.now)} ago by {words.who(last.by)}"
+    return because(told, last.reason or _given(last.words))
 
 
 def _revisions(one: Status) -> list[str]:
@@ -179,7 +197,7 @@ def _by_hand(one: Status) -> Iterator[str]:
 
 def why(one: Status) -> str:
     """Say in a few sentences what stands, what it waits for, since when, and what to run next."""
-    return "\n".join(f"{sentence}." for sentence in _sentences(one))
+    return "\n".join(f"{harmless(sentence)}." for sentence in _sentences(one))
 
 
 def _sentences(one: Status) -> Iterator[str]:
@@ -189,6 +207,8 @@ def _sentences(one: Status) -> Iterator[str]:
         yield _live(one)
         return
     yield f"{one.app} is in a {release.strategy} release begun {since(release.begun, one.now)} ago: {phase(release)}"
+    if given := _given(release.words):
+        yield f"The reason that was given is {given}"
     yield from map(_capital, list(_running(one, release))[1:])
     yield _capital(_standing(one, release))
     if release.gates:

@@ -26,6 +26,7 @@ from strategies.model import (
     Rehold,
     Restore,
     Return,
+    Show,
     Stand,
     Step,
     Turn,
@@ -56,6 +57,10 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
             return f"shift 100% of {service} to {revision}{_because(seen)}"
         case Pin(service, revision):
             return f"{'return 100% of' if seen.shifted else 'pin'} {service} to {revision} (stable)"
+        case Show(service, ""):
+            return f"put Service {service} back as it was before"
+        case Show(service, revision):
+            return f"show the preview {revision} at Service {service}"
         case Valve(service, on):
             return f"{'only labelled pods serve' if on else 'every pod serves'} behind {service}"
         case Admit(pod):
@@ -278,6 +283,8 @@ def planned(step: Step, workload: str = "Deployment") -> str:  # noqa: C901, PLR
             return f"unpin {service}: it selects as its manifest says"
         case Pin(service, revision):
             return f"{'shift 100% of' if revision == 'preview' else 'pin'} {service} to the {revision} pods"
+        case Show(service, revision):
+            return f"show the preview at Service {service}" if revision else f"put Service {service} back"
         case Valve(service, on):
             return f"let {'only labelled pods' if on else 'every pod'} serve behind {service}"
         case Admit(pod):

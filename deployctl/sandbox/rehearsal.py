@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from deployctl.cluster.api import Api, Request, Unreachable, failure
@@ -20,6 +21,7 @@ from deployctl.gates import Asked
 from deployctl.gates.stage import Asking, Stages
 from deployctl.lock import Lock
 from deployctl.releases import Means
+from deployctl.rounds import Census
 from deployctl.sandbox.api.apiserver import ApiServer
 from deployctl.sandbox.calls import Answer, Call, Refused
 from deployctl.sandbox.cluster import Cluster
@@ -86,7 +88,14 @@ class Rehearsal:
 
     def means(self) -> Means:
         """Give what a run of a release is made with here."""
-        return Means(self._view, self._lock, lambda wake: Timed(self, wake), lambda: self.now, TICK_SECONDS)
+        return Means(
+            view=self._view,
+            lock=self._lock,
+            stages=lambda wake: Timed(self, wake),
+            census=partial(Counting, self),
+            clock=lambda: self.now,
+            tick_seconds=TICK_SECONDS,
+        )
 
     def _view(self, api: Api, names: Names, selector: str) -> View:
         return Looking(self, api, names, selector)
@@ -283,3 +292,23 @@ class Timed(Stages):
         self.measure_once(asking, pods)
         if not asking.verdict:
             self._world.at(asking.gate.interval_seconds, lambda: self._once(asking, pods))
+
+
+class Counting(Census):
+    """Asks pods for their rounds in the loop's own thread."""
+
+    def __init__(self, world: Rehearsal, *given: Any) -> None:
+        super().__init__(*given)
+        self._world, self._going = world, False
+
+    def ask(self, pods: Iterable[Json], *, hurry: bool = False) -> None:
+        self._pods, self._hurry = tuple(pods), hurry
+        if self._pods and not self._going:
+            self._going = True
+            self._world.at(0.0, self._again)
+
+    def _again(self) -> None:
+        if self._stop.is_set():
+            return
+        self.once()
+        self._world.at(self.pause_seconds, self._again)

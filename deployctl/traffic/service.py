@@ -10,10 +10,11 @@ from typing import Any
 
 from deployctl.cluster.api import FIELD_MANAGER, MERGE_PATCH, Request
 from deployctl.cluster.paths import path
-from deployctl.memory import ANNOTATION, LABEL, LABEL_VALUE
+from deployctl.memory import ANNOTATION, LABEL, LABEL_VALUE, PREVIEW_OF, Memory
 from deployctl.workload import HASH
 
 Json = dict[str, Any]
+PORT = ("name", "protocol", "port", "targetPort", "appProtocol")  # what is said of one, but for the node's
 
 
 class ServiceTraffic:
@@ -27,10 +28,47 @@ class ServiceTraffic:
         """Ask pods for the label as well, or no longer."""
         return _patch(service, {LABEL: LABEL_VALUE if on else None}, memory)
 
+    def create(self, revision: str, like: Json, owner: Json, memory: Memory) -> Request:
+        """Make the preview Service, on the ports of one that is listed; it goes when its Deployment goes."""
+        meta, selector = owner["metadata"], like["spec"].get("selector") or {}
+        own = {key: value for key, value in selector.items() if key not in (HASH, LABEL)}
+        reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"]}
+        body = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {
+                "name": memory.preview_service,
+                "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER, PREVIEW_OF: memory.app},
+                "annotations": {ANNOTATION: memory.dump()},
+                "ownerReferences": [reference],
+            },
+            "spec": {
+                "type": "ClusterIP",
+                "selector": {**own, HASH: revision},
+                "ports": [_port(one) for one in like["spec"].get("ports") or ()],
+            },
+        }
+        where = path(meta["namespace"], "services")
+        return Request("POST", where, body, query={"fieldManager": FIELD_MANAGER})
+
+    def delete(self, service: Json) -> Request:
+        """Delete exactly the Service that was looked at."""
+        meta = service["metadata"]
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]},
+        }
+        return Request("DELETE", path(meta["namespace"], "services", meta["name"]), body)
+
     def narrowed(self, service: Json) -> bool:
         """Say whether anything of ours is in the selector."""
         selector = service["spec"].get("selector") or {}
         return HASH in selector or LABEL in selector
+
+
+def _port(port: Json) -> Json:
+    return {key: port[key] for key in PORT if key in port}
 
 
 def _patch(service: Json, change: dict[str, str | None], memory: str) -> Request:

@@ -247,6 +247,77 @@ def test_a_valve_that_is_taken_off_lets_no_batch_in_for_good_without_its_gates(s
     assert as_before(app)
 
 
+def test_a_valve_that_is_taken_off_while_old_pods_drain_costs_nothing(sessions: App) -> None:
+    """They take requests again, and are drained anew before they go: nothing else lets them end well."""
+    app = sessions
+    app.strategy(bake="1s")
+    app.install()
+    with under_load(app):
+        running = begun(app, says="detach 2 pods")
+        time.sleep(1.5)
+        patch(app, "service", '{"spec":{"selector":{"deployctl.dev/serving":null}}}')
+        running.told("yes -> nothing; it is put back")
+        assert (running.ends(), app.live_revisions()) == (0, {"r2": 6}), running.story
+    assert as_before(app)
+
+
+def test_a_service_that_is_changed_while_old_pods_drain_is_left_as_it_is_now(sessions: App) -> None:
+    app = sessions
+    app.strategy(bake="1s")
+    app.install()
+    with under_load(app):
+        running = begun(app, says="detach 2 pods")
+        patch(
+            app, "service", '{"spec":{"type":"NodePort","selector":{"app.kubernetes.io/part-of":"igaming"}}}'
+        )
+        running.told("wrote spec.type of Service game-sessions: ClusterIP -> NodePort; it is left so")
+        assert "nothing -> igaming; it is left so" in running.story
+        assert (running.ends(), app.live_revisions()) == (0, {"r2": 6}), running.story
+    assert app.get("service")["spec"]["type"] == "NodePort"
+    assert app.get("service")["spec"]["selector"].keys() == {
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/part-of",
+    }
+    assert app.leftovers() == []
+
+
+def versioned(version: str) -> Any:
+    return lambda one: one["spec"]["template"]["metadata"]["labels"].update(version=version)
+
+
+@pytest.mark.parametrize("name", ["before_the_shift", "in_mid_walk"])
+def test_a_service_that_asks_for_a_label_of_the_old_pods_turns_the_release_round(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    """Moved to pods that lack it, the Service would have no endpoints at all."""
+    app: App = request.getfixturevalue("balances" if name == "before_the_shift" else "sessions")
+    app.edit("deployment.yaml", versioned("one"))
+    app = request.getfixturevalue(name)
+    app.edit("deployment.yaml", versioned("two"))
+    with under_load(app):
+        running = begun(app, says="promoteAfter" if name == "before_the_shift" else "gate smoke passed")
+        patch(app, "service", '{"spec":{"selector":{"version":"one"}}}')
+        running.told(f"turn round: Service {app.name} asks for a label that the preview does not have")
+        assert (running.ends(), app.live_revisions()) == (3, {"r1": 6}), running.story
+    assert app.get("service")["spec"]["selector"]["version"] == "one"
+    refusal = app.release()
+    assert refusal.returncode == 2
+    assert "version=one, which the new template does not have" in refusal.stderr
+
+
+def test_a_service_that_becomes_an_external_name_is_not_taken_for_moved(before_the_shift: App) -> None:
+    """Kubernetes leaves its EndpointSlices as they are: they go on naming the old pods."""
+    app = before_the_shift
+    running = begun(app, says="promoteAfter")
+    patch(app, "service", '{"spec":{"type":"ExternalName","externalName":"example.org"}}')
+    running.told("ClusterIP -> ExternalName; it sends nothing to the pods, and its endpoints stand still")
+    assert app.run("promote", app.name).returncode == 0
+    running.told("waiting for endpoints to follow")
+    patch(app, "service", '{"spec":{"type":"ClusterIP","externalName":null}}')
+    assert running.ends() == 0, running.story
+    assert (app.live_revisions(), app.leftovers()) == ({"r2": 6}, [])
+
+
 @pytest.mark.parametrize("says", ["promoteAfter", "keepOld"])
 def test_a_memory_that_is_taken_off_is_put_back(balances: App, says: str) -> None:
     app = balances

@@ -67,6 +67,7 @@ class Sameness:
 
     def line(self, text: str) -> str:
         text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<time>", text)
+        text = re.sub(r"\bsha256:[0-9a-f]{64}\b", "sha256:<digest>", text)
         text = re.sub(r"(?<![\w-])[0-9a-f]{12}\b", "<id>", text)
         text = re.sub(r"@laptop/\d+", "@laptop/<pid>", text)
         text = re.sub(r"\b(?=[bcdf-hj-np-tv-z2-9]*\d)[bcdf-hj-np-tv-z2-9]{8,10}\b", self._hash, text)

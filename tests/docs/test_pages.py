@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from deployctl import errors
 from deployctl.cli import COMMANDS, app
-from deployctl.cluster.access import NEEDED, STATEFUL
+from deployctl.cluster.access import NEEDED, PREVIEW_SERVICE, STATEFUL
 from deployctl.spec import read
 from strategies.analysis import Analysis, Answer, Measurement
 from tests.docs import machine, written
@@ -181,7 +181,8 @@ def test_every_right_is_explained_and_in_the_role() -> None:
     needed: dict[tuple[str, str], frozenset[str]] = {}
     for group, resource, verbs in (*NEEDED, *STATEFUL):
         needed[group, resource] = needed.get((group, resource), frozenset()) | frozenset(verbs)
-    assert told == {(group, resource, verbs) for (group, resource), verbs in needed.items()}
+    preview = {(group, resource, frozenset(verbs)) for group, resource, verbs in PREVIEW_SERVICE}
+    assert told == preview | {(group, resource, verbs) for (group, resource), verbs in needed.items()}
     role = yaml.safe_load((ROOT / "manifests/rbac/role.yaml").read_text())
     given = {
         (group, resource, frozenset(rule["verbs"]))

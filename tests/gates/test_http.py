@@ -96,6 +96,15 @@ def test_a_service_without_a_target_port_leads_to_its_own():
     assert proxy.asked[0][1] == 80
 
 
+def test_a_port_may_be_a_sidecars_as_a_service_finds_it():
+    proxy, one = Proxy(), pod(OWNER, "a")
+    front = [{"name": "front", "containerPort": 8090}]
+    boxes = [{"name": "init", "ports": [{"name": "front", "containerPort": 1}]}]
+    boxes.append({"name": "proxy", "restartPolicy": "Always", "ports": front})
+    measured(proxy, pods=({**one, "spec": {**one["spec"], "initContainers": boxes}},), port="front")
+    assert proxy.asked[0][1] == 8090
+
+
 def test_a_port_that_no_container_names_is_no_answer():
     assert measured(port="admin") == (Answer.UNKNOWN, "a has no port named admin")
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import msgspec
+
 from deployctl.by_hand import ByHand
+from deployctl.memory import ANNOTATION, PREVIEW_OF
 from deployctl.observe import Snapshot
 from tests.render import objects
 from tests.render.objects import NEW, OLD, dark, in_flight, shifted, waiting
@@ -62,6 +65,25 @@ def test_one_patch_puts_back_the_template_and_the_users_own_settings() -> None:
     assert written["/spec/paused"] is False
     assert "/metadata/annotations/deployctl.dev~1release" in written
     assert "/spec/template/metadata/labels/pod-template-hash" in written
+
+
+def fronted(**labels: str) -> Snapshot:
+    """Blue-green before the flip, with a preview Service."""
+    look = waiting()
+    kept = msgspec.structs.replace(in_flight(), preview_service="wallet-preview")
+    front = objects.service(pod_template_hash=NEW)
+    meta = {"name": "wallet-preview", "labels": labels, "annotations": {ANNOTATION: kept.dump()}}
+    return replace(look, deployment=objects.deployment(memory=kept), others=({**front, "metadata": meta},))
+
+
+def test_a_preview_service_of_ours_is_deleted() -> None:
+    made = commands(fronted(**{PREVIEW_OF: "wallet"}))
+    assert "kubectl -n igaming delete service wallet-preview" in made
+
+
+def test_a_preview_service_of_the_users_is_unpinned() -> None:
+    [unpinned] = [one for one in commands(fronted()) if "service wallet-preview" in one]
+    assert '{"spec":{"selector":{"pod-template-hash":null}},"metadata":{"annotations":' in unpinned
 
 
 def test_without_the_old_replica_set_there_is_no_way_by_hand() -> None:

@@ -13,7 +13,7 @@ from deployctl.cluster.view import Names
 from deployctl.glance import Glance, Listed
 from deployctl.observe import Snapshot
 from deployctl.published import Status
-from deployctl.record import Entry, Kept
+from deployctl.record import Entry, Kept, Word
 from deployctl.render.status import listing, text, why
 from deployctl.standing import rows, status
 from tests.render import objects
@@ -128,12 +128,54 @@ next
     )
 
 
+def test_a_record_of_an_unknown_format_is_not_called_empty() -> None:
+    one = status(Glance(NAMES, at_rest(), Kept(unknown="3"), None, NOW))
+    assert text(one).startswith(
+        "wallet in igaming: at rest; its record has format 3, which this deployctl does not know\n"
+    )
+    listed = Listed("igaming", "wallet", Kept(unknown="3"), at_rest().deployment, None)
+    assert rows((listed,), NOW).items[0].state == "unknown record"
+
+
 def test_a_release_that_was_ended_by_hand_is_not_called_promoted() -> None:
     assert "was ended by hand, or its end was not written down" in text(glanced(at_rest(), entry()))
 
 
 def test_nobody_behind_a_service_is_said_loudly() -> None:
     assert "nobody: no ready endpoint" in text(glanced(replace(waiting(), slices=())))
+
+
+def test_why_it_was_begun_and_what_was_said_since_is_told() -> None:
+    begun = Word("release", "ann@build-7/4711", objects.BEGUN, "JIRA-12")
+    later = Word("resume", "bob@desk/2", "2026-05-04T10:04:00Z", "quota is raised")
+    one = glanced(waiting(), entry(reason=STANDS, words=(begun, later)))
+    assert (
+        '  begun 5m ago by ann@build-7: "JIRA-12"\n  resume 60s ago by bob@desk: "quota is raised"'
+        in text(one)
+    )
+    assert 'The reason that was given is "JIRA-12".\nResume 60s ago by bob@desk: "quota is raised".' in why(
+        one
+    )
+
+
+def test_a_pause_says_once_why() -> None:
+    said = (Word("pause", "bob@desk/2", "2026-05-04T10:04:00Z", "lunch"),)
+    one = text(glanced(waiting(), entry(reason="paused by bob@desk/2: lunch", words=said)))
+    assert one.count("lunch") == 1
+
+
+def test_at_rest_the_reason_that_was_given_stands_for_why_it_was_promoted() -> None:
+    begun = (Word("release", "ann@build-7/4711", objects.BEGUN, "JIRA-12"),)
+    ended = entry(ended="2026-05-04T10:01:00Z", outcome="promoted", words=begun)
+    assert text(glanced(at_rest(), ended)).startswith(
+        'wallet in igaming: at rest; last promoted 4m ago by ann@build-7: "JIRA-12"\n'
+    )
+
+
+def test_what_others_wrote_into_the_record_cannot_steer_the_terminal() -> None:
+    evil = entry(by="\x1b]0;x\x07eve/1", reason="a\x1b[2J", gates=("before \x1b[31mred",))
+    for said in (text(glanced(waiting(), evil)), why(glanced(waiting(), evil))):
+        assert [letter for letter in said if not letter.isprintable() and letter != "\n"] == []
 
 
 def test_a_foreign_write_since_the_beginning_is_named_with_its_fields() -> None:

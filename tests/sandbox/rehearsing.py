@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from deployctl.prepare import Wanted, find, names_of, prepare, refuse
@@ -17,7 +19,7 @@ from deployctl.rollout import Orders, Result
 from deployctl.sandbox.faults import Fault
 from deployctl.sandbox.rehearsal import Rehearsal
 from deployctl.sandbox.store import Event
-from deployctl.spec import Loaded, digest, read
+from deployctl.spec import App, Loaded, digest, read
 from tests.run import Story
 
 Json = dict[str, Any]
@@ -38,6 +40,8 @@ class Scene:
     faults: tuple[Fault, ...] = ()
     orders: Orders = field(default_factory=Orders)
     env: dict[str, str] = field(default_factory=dict)
+    replicas: int = 6
+    preview_service: str = ""
     story: Story = field(default_factory=Story)
     served: list[Counter[str]] = field(default_factory=list)
 
@@ -46,11 +50,29 @@ class Scene:
         self.world.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "igaming"}})
         self.api = self.world.api("igaming")
         for one in ("deployment", "service", "pdb"):
-            self.api.create(yaml.safe_load((EXAMPLE / self.name / f"{one}.yaml").read_text()))
+            self.api.create(self._sized(yaml.safe_load((EXAMPLE / self.name / f"{one}.yaml").read_text())))
         self.world.pass_time(10)
         self.before = self.settings()
         self.served.append(self.serving())
         self.world.cluster.store.listeners.append(self._heard)
+
+    def _sized(self, one: Json) -> Json:
+        return (
+            one
+            if one["kind"] != "Deployment"
+            else {**one, "spec": {**one["spec"], "replicas": self.replicas}}
+        )
+
+    @property
+    def app(self) -> App:
+        """Give the service's own spec, with a preview Service where there is to be one."""
+        app = loaded(self.name).apps[0]
+        if not self.preview_service:
+            return app
+        chosen = app.spec.strategy
+        options = dataclasses.replace(chosen.options, preview_service=self.preview_service)
+        strategy = msgspec.structs.replace(chosen, options=options)
+        return msgspec.structs.replace(app, spec=msgspec.structs.replace(app.spec, strategy=strategy))
 
     def get(self, resource: str, name: str = "") -> Json:
         found = self.world.cluster.store.get(resource, "igaming", name or self.name)
@@ -66,10 +88,17 @@ class Scene:
 
     def serving(self) -> Counter[str]:
         """Count the ready endpoints by image."""
-        slices = self.all("endpointslices")
+        behind = "kubernetes.io/service-name"
+        slices = (one for one in self.all("endpointslices") if one["metadata"]["labels"][behind] == self.name)
         ready = (one for each in slices for one in each["endpoints"] or [] if one["conditions"]["ready"])
         pods = (self.world.cluster.store.get("pods", "igaming", one["targetRef"]["name"]) for one in ready)
         return Counter(one["spec"]["containers"][0]["image"] for one in pods if one)
+
+    def sliced(self) -> int:
+        """Count the EndpointSlices; none holds more than a hundred endpoints."""
+        sizes = [len(one["endpoints"] or []) for one in self.all("endpointslices")]
+        assert max(sizes) <= 100
+        return len(sizes)
 
     def least(self) -> int:
         return min(sum(one.values()) for one in self.served)
@@ -90,10 +119,10 @@ class Scene:
 
     def release(self, image: str = "localhost/igaming:2") -> Result:
         """Release the service to an image."""
-        found = loaded(self.name)
-        there = prepare(self.api, found.apps[0], self._manifests(), Wanted({"": image}))
-        refuse(self.api, there)
-        plan = fresh(there, found.apps[0], content=digest(found.apps[0], found.objects[0]), why="")
+        app, objects = self.app, loaded(self.name).objects[0]
+        there = prepare(self.api, app, self._manifests(), Wanted({"": image}))
+        refuse(self.api, there, app)
+        plan = fresh(there, app, content=digest(app, objects))
         self.world.faults.plan = list(self.faults)
         return self._run(plan, self.orders)
 
@@ -101,11 +130,10 @@ class Scene:
         """Be the next process after one that died: resume what it left, begin where it had not, else tidy up."""
         self.world.faults.plan = []
         self.api = self.world.api("igaming")
-        found = loaded(self.name)
-        there = find(self.api, names_of(found.apps[0], "igaming"))
+        there = find(self.api, names_of(self.app, "igaming"))
         if there.memory:
             kept = Record(self.api, "igaming", self.name).read()
-            return self._run(in_flight(there, found.apps[0], kept.template), self.orders)
+            return self._run(in_flight(there, self.app, kept.template), self.orders)
         forget_copies(self.api, there)
         return None if self.serving() == {"localhost/igaming:2": 6} else self.release()
 

@@ -42,17 +42,18 @@ def install(sandbox: Practice, tmp_path: Path) -> Install:
         done = sandbox.run(command, env={"DEPLOYCTL_SANDBOX": str(sandbox.home.folder)})
         assert done.returncode == 0, done.stderr
         app.kubectl("rollout", "status", f"deployment/{name}")
-        sandbox.wait(lambda: len(app.endpoints()) == 2 and _address(app), what=f"the endpoints of {name}")
+        sandbox.wait(lambda: len(app.endpoints()) == 2 and _is_reached(app), what=f"the endpoints of {name}")
         return app
 
     return applied
 
 
-def _address(app: PracticeApp) -> str:
+def _is_reached(app: PracticeApp) -> bool:
+    """Whether the Service has an address, and its front door stands open there."""
     try:
-        return app.url("", "http")
-    except KeyError:
-        return ""
+        return bool(fetched(app.url("/", "http")))
+    except (KeyError, OSError):
+        return False
 
 
 def fetched(url: str, fields: Any = None) -> Any:
@@ -64,12 +65,12 @@ def fetched(url: str, fields: Any = None) -> Any:
 def is_answered(address: str) -> bool:
     """Whether anybody says anything to one who speaks HTTP/2 there."""
     host, port = address.split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as sock:
-        try:
+    try:
+        with socket.create_connection((host, int(port)), timeout=5) as sock:
             sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             return sock.recv(1) != b""
-        except ConnectionError:
-            return False
+    except ConnectionError:
+        return False
 
 
 def test_payments_books_on_balances_that_it_is_told_of(install: Install) -> None:

@@ -98,6 +98,37 @@ def test_a_killed_release_is_resumed_by_another_process(name, kind, call):
     assert scene.least() == 6
 
 
+FRONT = "balances-preview"
+ON_THE_WAY = [
+    Fault(kind, call=1, method=method, resource="services")
+    for kind in ("dropBefore", "dropAfter", "error", "tooMany")
+    for method in ("POST", "DELETE")
+]
+
+
+@pytest.mark.parametrize("fault", ON_THE_WAY, ids=lambda one: f"{one.kind} {one.method}")
+def test_a_preview_service_outlasts(fault):
+    scene = Scene(preview_service=FRONT, faults=(fault,))
+    assert scene.release().outcome is Outcome.PROMOTED
+    assert scene.world.faults.befell
+    assert not [one for one in scene.story.notes if "somebody" in one]
+    assert [one["metadata"]["name"] for one in scene.all("services")] == ["balances"]
+    assert (scene.serving(), scene.settings(), scene.leftovers()) == ({NEW: 6}, scene.before, [])
+
+
+@pytest.mark.parametrize("kind", ["killBefore", "killAfter"])
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_preview_service_is_put_back_by_another_process(kind, method):
+    scene = Scene(preview_service=FRONT, faults=(Fault(kind, call=1, method=method, resource="services"),))
+    with pytest.raises(Killed):
+        scene.release()
+    scene.world.pass_time(3600)
+    scene.go_on()
+    assert [one["metadata"]["name"] for one in scene.all("services")] == ["balances"]
+    assert (scene.serving(), scene.settings(), scene.leftovers()) == ({NEW: 6}, scene.before, [])
+    assert scene.least() == 6
+
+
 def test_time_passes_only_where_somebody_lets_it():
     world = Rehearsal()
     before = world.now

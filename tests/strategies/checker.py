@@ -31,10 +31,12 @@ from strategies.model import (
     Phase,
     Pin,
     Pod,
+    PreviewService,
     Question,
     Rehold,
     Restore,
     Return,
+    Show,
     Side,
     Stage,
     Stand,
@@ -54,8 +56,8 @@ from strategies.simulator import Settings, World
 YES, NO = Verdict(passed=True), Verdict(passed=False, evidence="a gate said no")
 NAME = re.compile(r"(?:stable|preview)-\d+")
 ACTIONS = (
-    *(Begin, Hold, Lower, Pause, Rehold, Pin, Valve, Admit, Detach, Discard),
-    *(Clean, Finish, Arm, Turn, Return, Restore),
+    *(Begin, Hold, Lower, Pause, Rehold, Pin, Show, Valve),
+    *(Admit, Detach, Discard, Clean, Finish, Arm, Turn, Return, Restore),
 )
 
 
@@ -321,6 +323,16 @@ class Checker:
             for name, settings in _foreign(world):
                 foreign = replace(world, settings=settings, settled=False)
                 yield f"somebody writes {name}", self._world(less, foreign)
+            for one in world.services:
+                if (
+                    not one.blind
+                    and one.pin in ("", "stable")
+                    and world.phase in (Phase.TRYING, Phase.PROMOTING)
+                ):
+                    blinded = world._selecting(one.name, blind=True)
+                    yield f"somebody lets {one.name} ask for a label of stable", self._world(less, blinded)
+            for name, front in _fronts(world):
+                yield f"somebody {name}", replace(less, world=replace(world, preview_service=front))
 
     def _world(self, state: State, world: World) -> State:
         after = world if self.lagging else world.controllers().published()
@@ -388,12 +400,15 @@ class Checker:
         if state.drain and cut and isinstance(step, Hold | Lower | Discard | Finish | Return | Restore):
             self._broken(f"R the round on {cut[0]} is cut", state, step)
 
-    def _check_asked(self, state: State, step: Step, pods: tuple[str, ...]) -> None:
+    def _check_asked(self, state: State, step: Ask, pods: tuple[str, ...]) -> None:
         if not state.world.settings.paused:
             self._broken("P gates are asked while anybody's edit could act", state, step)
         ready = {pod.name for pod in state.world.preview.ready}
         if not ready.issuperset(pods):
             self._broken("P gates are asked of pods that are not ready", state, step)
+        front = state.world.preview_service
+        if front and step.question.stage is Stage.BEFORE and front.pin != state.world.preview.revision:
+            self._broken("P gates are asked of a preview without its front door", state, step)
 
     def _check_removed(self, state: State, after: State) -> None:
         """Look at what the controllers remove in their own time, while the EndpointSlices still name it.
@@ -454,6 +469,8 @@ class Checker:
         marked = any(pod.labelled or pod.detached for pod in (*world.stable.pods, *world.preview.pods))
         tied = any(one.pin or one.valve for one in world.services)
         ours = world.settings != world.users or world.wrote is not None or world.phase is not None
+        front = world.preview_service
+        ours = ours or bool(front and front.ours)
         gone = world.stable if step.outcome is Outcome.PROMOTED else world.preview
         if marked or tied or ours or not gone.gone:
             self._broken("I6 something of ours is left", state, step)
@@ -491,6 +508,8 @@ class Checker:
     def _must_turn(self, state: State) -> bool:
         late = any("ready" in key or key.startswith("stable less") for key in state.waited)
         said_no = any(not passed for _, passed in state.verdicts)
+        if any(one.blind for one in state.world.services):
+            return True
         bereft = state.world.stable.gone and state.world.preview.desired > 0
         alone = self.alone and state.world.replicas == 1
         return late or said_no or bereft or alone or state.world.reheld or not state.world.replicas
@@ -555,6 +574,15 @@ def _foreign(world: World) -> Iterator[tuple[str, Settings]]:
     yield "paused: false", replace(world.settings, paused=False)
 
 
+def _fronts(world: World) -> Iterator[tuple[str, PreviewService]]:
+    """What somebody else may do to the preview Service: delete it, unpin it, let it select another revision."""
+    front = world.preview_service
+    if front and front.ours:
+        yield "deletes the preview Service", replace(front, pin="", ours=False)
+        yield "unpins the preview Service", replace(front, pin="")
+        yield "points the preview Service at stable", replace(front, pin="stable")
+
+
 def _brief(state: State) -> str:
     """Write a state as a person reads it: r ready, l labelled, d detached, capital where it is an endpoint."""
     world = state.world
@@ -570,7 +598,10 @@ def _brief(state: State) -> str:
             for pod in side.pods
         )
 
-    services = " ".join(f"{one.name}({one.pin}{' valve' * one.valve})" for one in world.services)
+    services = " ".join(
+        f"{one.name}({one.pin}{' valve' * one.valve}{' blind' * one.blind})" for one in world.services
+    )
+    services += f" {world.preview_service or ''}"
     return (
         f"{world.phase} of {world.replicas}: stable {world.stable.desired} [{pods(world.stable)}] "
         f"preview {world.preview.desired} [{pods(world.preview)}] {services} {world.template} {world.settings} "

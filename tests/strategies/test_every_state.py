@@ -19,13 +19,13 @@ from tests.strategies.checker import Broken, Checker
 NOTHING = Amount(0)
 
 
-def check(strategy, size, services=("app",), **others):
+def check(strategy, size, services=("app",), front="", **others):
     if isinstance(strategy, Ordinal):
         return check_ranks(strategy, size, services, **others)
     dark = isinstance(strategy, Rolling)
     no_room = dark and strategy.surge == NOTHING and size > 1
     others.setdefault("reserve", strategy.batch.of(size) if no_room else 0)
-    world = World.at_rest(size, services)
+    world = World.at_rest(size, services, preview_service=front)
     return Checker(strategy, world, dark=dark, most=size + 1, **others).run()
 
 
@@ -58,6 +58,13 @@ def test_blue_green_keeps_its_laws_over_two_services_and_a_person(others):
 
 def test_blue_green_keeps_its_laws_when_scaled_to_nothing():
     assert check(BlueGreen(), 1, scalings=2, least=0) > 100
+
+
+@pytest.mark.parametrize(
+    "others", [{"crashes": 1}, {"scalings": 1}, {"tamperings": 1}, {"lagging": True}], ids=str
+)
+def test_blue_green_keeps_its_laws_beside_a_preview_service(others):
+    assert check(BlueGreen(), 2, front="app-preview", **others) > 100
 
 
 @pytest.mark.parametrize(("size", "batch"), BATCHES)
@@ -225,6 +232,7 @@ PROMOTE, BRING_UP = BlueGreen._promote, blue_green._bring_up
 VALVE_OFF = lambda seen: steps.valve(seen, on=False)  # noqa: E731
 PIN, ASK, GO_BACK = steps.pin, steps.ask, steps.go_back
 ONE, TWO, LAG = {"size": 2}, {"size": 2, "services": ("app", "app-2")}, {"size": 2, "lagging": True}
+FRONT = {"size": 2, "front": "app-preview"}
 CRASH, SCALE = {"size": 2, "crashes": 1}, {"size": 2, "scalings": 2}
 PLAY = {"size": 2, "rounds": True}
 SIDES, ROLL, TIGHT = BlueGreen(), Rolling(Amount(1)), Rolling(Amount(1), NOTHING)
@@ -261,6 +269,14 @@ MUTANTS = {
     "rounds of a batch are not awaited": (ROLL, PLAY, [(steps, "rounds_over", NONE)], "R"),
     "the way back cuts rounds": (ROLL, PLAY, [(steps, "_rounds_back", NONE)], "R"),
     "the preview is not detached on the way back": (ROLL, PLAY, [(steps, "_detach_preview", NONE)], "R"),
+    "a Service that would lose all endpoints is moved": (
+        SIDES,
+        TWO | {"tamperings": 1},
+        [(blue_green, "seen_by_all", NONE), (steps, "seen_by_all", NONE)],
+        "I1|I2",
+    ),
+    "the preview Service stays": (SIDES, FRONT, [(steps, "put_away", NONE)], "I6"),
+    "the preview Service comes late": (SIDES, FRONT, [(blue_green, "show", NONE)], "P"),
     "the labels stay": (ROLL, ONE, [(steps, "clean", NONE)], "I6"),
     "the hold is written for ever": (SIDES, ONE, [(blue_green, "_bring_up", holds_again)], "a loop"),
     "a no is not heard": (SIDES, ONE, [(blue_green, "ask", gates_do_not_matter)], "I3|I7"),

@@ -29,6 +29,7 @@ from strategies.model import (
     Rehold,
     Restore,
     Return,
+    Show,
     Stand,
     Step,
     Turn,
@@ -68,6 +69,8 @@ def told(step: Step) -> str:
             return type(step).__name__.lower()
         case Pin(service, revision):
             return f"pin {service} to {revision}" if revision else f"unpin {service}"
+        case Show(service, revision):
+            return f"show {revision} at {service}" if revision else f"put {service} back"
         case Valve(service, on):
             return f"valve of {service} {'on' if on else 'off'}"
         case Admit(pod) | Detach(pod) | Clean(pod):
@@ -154,7 +157,8 @@ def read(story: str) -> Teller:
     head = dict(line.split(": ", 1) for line in story.split("----", maxsplit=1)[0].strip().splitlines())
     events = {int(key.split()[1]): value for key, value in head.items() if key.startswith("after")}
     services = tuple(head.get("services", "app").split())
-    return Teller(strategy_of(head["strategy"]), World.at_rest(int(head["replicas"]), services), events)
+    world = World.at_rest(int(head["replicas"]), services, preview_service=head.get("previewService", ""))
+    return Teller(strategy_of(head["strategy"]), world, events)
 
 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)

@@ -73,9 +73,9 @@ def members() -> set[int]:
     """Give the pids of every process that the bed started and that is still alive."""
     found: set[int] = set()
     for hierarchy in _hierarchies():
-        for file in (hierarchy / NAME).rglob("cgroup.procs"):
-            with contextlib.suppress(OSError):  # the pod left between the listing and the reading
-                found |= {int(pid) for pid in file.read_text().split()}
+        for group, _, _ in os.walk(hierarchy / NAME):  # which passes over a pod that leaves meanwhile
+            with contextlib.suppress(OSError):
+                found |= {int(pid) for pid in Path(group, "cgroup.procs").read_text().split()}
     return found - {0}
 
 
