@@ -20,6 +20,7 @@ from deployctl.others import changes, shown
 from deployctl.promise import Ground, Promise, selector_of
 from deployctl.record import Entry
 from deployctl.render import words
+from deployctl.spoken import harmless
 from deployctl.template import bare, digest
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET, kind_of, template_in
 
@@ -151,7 +152,8 @@ def _of_releases(promise: Promise, now: Now, preview: str) -> Iterator[str]:
         yield f"another release is in flight, begun by {words.who(held.by)} at {held.at}"
     elif last and last.id != promise.last_release and not _died_at_once(promise, last, preview):
         ended = f"{last.outcome} at {last.ended}" if last.outcome else "its end was not written down"
-        why = f": {last.reason}" if last.reason else ""
+        given = next((one.reason for one in last.words if one.reason), last.reason)
+        why = f": {harmless(given)}" if given else ""
         yield f"another release in between: {last.id} by {words.who(last.by)} at {last.started}, {ended}{why}"
 
 
