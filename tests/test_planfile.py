@@ -193,7 +193,19 @@ def test_a_plan_that_expired_says_how_long_ago(file: PlanFile) -> None:
 # -- beside it ----------------------------------------------------------------------------------------------
 
 FLAGS = Flags(None, None, None, None, "15s", "table", quiet=False, verbose=False, color="auto", no_input=True)
-ALONE = Asked([], False, "", "", "30m", "abort", accept_sync=False, replace=False, reason="", yes=False, plan="plan.json")
+ALONE = Asked(
+    [],
+    False,
+    "",
+    "",
+    "30m",
+    "abort",
+    accept_sync=False,
+    replace=False,
+    reason="",
+    yes=False,
+    plan="plan.json",
+)
 
 
 @pytest.mark.parametrize(
