@@ -214,8 +214,7 @@ def test_a_collection_that_is_not_needed_may_be_refused(begin: Any, signal: Sign
     assert found.store.objects == {}
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_watch_that_dies_of_nonsense_is_told_and_not_trusted(begin: Any, signal: Signal) -> None:
+def test_an_answer_that_is_no_list_is_told_and_not_trusted(begin: Any, signal: Signal) -> None:
     begin(lambda _: Reply(body={"kind": "PodList"}))
     assert eventually(lambda: isinstance(signal.failure, DeployctlError))
 

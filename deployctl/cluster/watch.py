@@ -137,8 +137,11 @@ class Collection:
     def _list(self) -> None:
         answer = self._api.get(self._path, **self._query)
         kind = answer.get("kind", "").removesuffix("List")
+        version = (answer.get("metadata") or {}).get("resourceVersion")
+        if version is None:
+            raise DeployctlError(f"what answered {self._path} is no list of Kubernetes")
         self.store.replace([{"kind": kind, **one} for one in answer.get("items") or []])
-        self.since = answer["metadata"]["resourceVersion"]
+        self.since = version
         self.synced.set()
         self._signal.ring()
 

