@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployctl.cluster.api import Api, Denied, NotFound
 from deployctl.cluster.paths import path
+from deployctl.cluster.proxy import through
 from deployctl.cluster.view import Names
 from deployctl.errors import SpecError
 from deployctl.memory import Memory, recalled
-from deployctl.observe import Snapshot, owned_by
+from deployctl.observe import Open, Snapshot, live, owned_by
 from deployctl.prepare import found, guess, names_of, selector_of
 from deployctl.record import Kept, Record, parse
 from deployctl.spec import App, from_canonical
@@ -33,6 +34,9 @@ class Glance:
     lease: Json | None
     now: dt.datetime
     app: App | None = None
+    rounds: Mapping[str, Open] = field(
+        default_factory=dict
+    )  # by the pods' UIDs, while a release is in flight
 
     @property
     def memory(self) -> Memory | None:
@@ -58,7 +62,19 @@ def glance(api: Api, name: str) -> Glance:
     )
     app = _spec(kept)
     names = names_of(app, api.namespace) if app else guess(api, name)
-    return Glance(names, snapshot(api, names), kept, lease, api.now(), app)
+    look = snapshot(api, names)
+    return Glance(names, look, kept, lease, api.now(), app, _rounds(api, look, app))
+
+
+def _rounds(api: Api, look: Snapshot, app: App | None) -> Mapping[str, Open]:
+    """Ask the pods of a release in flight how many rounds are open on them, where the app tells."""
+    rounds = app.spec.drain.rounds if app else None
+    if rounds is None or look.memory is None:
+        return {}
+    from deployctl.rounds import asked_once
+
+    namespace = look.deployment["metadata"]["namespace"]
+    return asked_once(rounds, through(api, namespace), look.services[0], filter(live, look.pods))
 
 
 def snapshot(api: Api, names: Names) -> Snapshot:

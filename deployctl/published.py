@@ -26,7 +26,10 @@ class Word(Shown, frozen=True):
 
 
 class Revision(Shown, frozen=True):
-    """One revision with pods, or of the release. `number` is kubectl's, `created` the time it first came."""
+    """One revision with pods, or of the release. `number` is kubectl's, `created` the time it first came.
+
+    `openRounds` is by the pods' own word while a release is in flight, null where they were not asked or one did not say.
+    """
 
     role: Literal["live", "stable", "preview", "other"]
     number: int
@@ -37,6 +40,8 @@ class Revision(Shown, frozen=True):
     desired: int
     created: str
     trouble: str = ""
+    open_rounds: int | None = None
+    oldest_round_seconds: float = 0.0
 
 
 class Traffic(Shown, frozen=True):

@@ -18,7 +18,7 @@ from deployctl.cluster.api import Api, NotFound, Request, Stale, Unreachable
 from deployctl.cluster.logs import last_words
 from deployctl.cluster.ordinal_patches import writer_of
 from deployctl.cluster.patches import Writer, forget_copy, oldest_ready_seconds
-from deployctl.cluster.paths import path
+from deployctl.cluster.proxy import Proxy, through
 from deployctl.cluster.view import View
 from deployctl.errors import Conflict, LockLost, TimedOut
 from deployctl.gates import Asked
@@ -177,7 +177,7 @@ class Rollout:
             return None
         service = self.view.look().services[0]
         port = partial(port_of, service=service, wanted=rounds.port)
-        return self.census(rounds, self._proxy, port, self.view.signal.ring, self.clock)
+        return self.census(rounds, self._proxy(), port, self.view.signal.ring, self.clock)
 
     def said(self) -> tuple[str, ...]:
         """Give what the gates said so far, and which rounds were cut, for the record."""
@@ -483,14 +483,10 @@ class Rollout:
         """Give the gates the pods as they are now, those that are still there."""
         look = self.look()
         pods = tuple(one for one in look.pods if one["metadata"]["name"] in names)
-        return Asked(pods, look.services[0], self._proxy)
+        return Asked(pods, look.services[0], self._proxy())
 
-    def _proxy(
-        self, pod: str, port: int, scheme: str, page: str, timeout_seconds: float
-    ) -> tuple[int, bytes]:
-        name = f"{scheme}:{pod}:{port}" if scheme == "https" else f"{pod}:{port}"
-        where = path(self.view.names.namespace, "pods", name, "proxy") + page
-        return self.api.raw(Request("GET", where), timeout_seconds)
+    def _proxy(self) -> Proxy:
+        return through(self.api, self.view.names.namespace)
 
 
 def raised(memory: Memory, by: str) -> Memory:

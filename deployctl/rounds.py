@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from deployctl.cluster.proxy import Proxy
 from deployctl.errors import DeployctlError
 from deployctl.foreign import printable
+from deployctl.gates.http import port_of
 from deployctl.observe import Open
 from deployctl.spec import Rounds
 
@@ -24,8 +27,6 @@ HURRY_SECONDS = 0.5  # where their word is waited for
 STALE_SECONDS = 10.0  # an older word is none
 TIMEOUT_SECONDS = 2.0
 AT_ONCE = 8
-
-Proxy = Callable[[str, int, str, str, float], tuple[int, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Census:
     def once(self, each: Callable[[Callable[[Json], Open], Iterable[Json]], Iterable[Open]] = map) -> None:
         """Ask every pod once, and wake the loop where something new was said."""
         pods, before = self._pods, self.open()
-        for pod, said in zip(pods, each(self._asked, pods), strict=True):
+        for pod, said in zip(pods, each(self.said, pods), strict=True):
             self._take(pod["metadata"]["uid"], said)
         if self.open() != before:
             self.wake()
@@ -101,7 +102,8 @@ class Census:
         same = last is not None and last.open.count == said.count
         self._words[uid] = Word(self.clock(), said, again=same)
 
-    def _asked(self, pod: Json) -> Open:
+    def said(self, pod: Json) -> Open:
+        """Ask one pod."""
         port = self.port(pod)
         if port is None:
             return Open(mute="it has no such port")
@@ -123,6 +125,15 @@ class Census:
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             return Open(mute=f"{self.rounds.path}: {self.rounds.field} is no count")
         return Open(count, float(oldest) if isinstance(oldest, int | float) else 0.0)
+
+
+def asked_once(rounds: Rounds, proxy: Proxy, service: Json, pods: Iterable[Json]) -> dict[str, Open]:
+    """Ask pods once, for somebody who only looks: a first *none* is told as that."""
+    port, several = partial(port_of, service=service, wanted=rounds.port), tuple(pods)
+    census = Census(rounds, proxy, port, lambda: None)
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        said = threads.map(census.said, several)
+        return {pod["metadata"]["uid"]: one for pod, one in zip(several, said, strict=True)}
 
 
 def _believed(word: Word) -> Open:

@@ -11,6 +11,7 @@ from deployctl.glance import Glance, Listed
 from deployctl.lock import fresh, holder_of
 from deployctl.memory import HELD_SECONDS, LABEL, Memory
 from deployctl.observe import (
+    Open,
     Snapshot,
     Witness,
     live,
@@ -29,7 +30,7 @@ from deployctl.record import Entry, Kept
 from deployctl.render import words
 from deployctl.template import digest, images
 from deployctl.workload import HASH, hash_in, hash_of, kind_of, template_in
-from strategies.model import Ask, Observed, Phase, Stage, Stand, Step
+from strategies.model import Ask, Drain, Observed, Phase, Stage, Stand, Step
 
 Json = dict[str, Any]
 WRITTEN = (
@@ -49,7 +50,7 @@ def status(at: Glance, kubectl: str = "kubectl") -> Status:
         deployment=at.names.deployment,
         services=at.names.services,
         replicas=look.deployment["spec"].get("replicas", 1),
-        revisions=tuple(_revisions(look, memory)),
+        revisions=tuple(_revisions(at)),
         traffic=tuple(_traffic(look, one) for one in look.services),
         now=_time(at.now),
         release=release,
@@ -93,7 +94,10 @@ def _ended(one: Listed, last: Entry | None) -> str:
 def _seen(at: Glance, memory: Memory) -> Observed:
     gates = at.app.spec.gates if at.app else None
     gated = frozenset(stage for stage in Stage if gates and getattr(gates, stage.value))
-    return observe(at.look, memory.stable, memory.preview, Witness(gated=gated))
+    drain = at.app.spec.drain if at.app else None
+    patience = Drain(drain.timeout_seconds, drain.on_timeout == "proceed") if drain and drain.rounds else None
+    witness = Witness(gated=gated, drain=patience, rounds=at.rounds)
+    return observe(at.look, memory.stable, memory.preview, witness)
 
 
 def _release(at: Glance, memory: Memory, seen: Observed) -> Release:
@@ -155,8 +159,9 @@ def _next(at: Glance, seen: Observed | None, release: Release | None) -> tuple[s
     return words.next_commands(at.names.app, seen, stands_at_gate=at_gate)
 
 
-def _revisions(look: Snapshot, memory: Memory | None) -> Iterator[Revision]:
-    roles = _roles(look, memory)
+def _revisions(at: Glance) -> Iterator[Revision]:
+    look = at.look
+    roles = _roles(look, at.memory)
     for one in sorted(look.replica_sets, key=revision, reverse=True):
         role = roles.get(one["metadata"]["name"], "other")
         pods = [pod for pod in pods_of(one, look) if live(pod)]
@@ -172,7 +177,21 @@ def _revisions(look: Snapshot, memory: Memory | None) -> Iterator[Revision]:
             desired=one.get("spec", {}).get("replicas", len(pods)),
             created=one["metadata"].get("creationTimestamp") or "",
             trouble=next((why for pod in pods if (why := stuck(pod))), ""),
+            open_rounds=_open(at, pods),
+            oldest_round_seconds=max((one.oldest_seconds for one in _told(at, pods)), default=0.0),
         )
+
+
+def _open(at: Glance, pods: list[Json]) -> int | None:
+    """Count the open rounds on pods; None where they were not asked, or one has not said."""
+    told = _told(at, pods)
+    counts = [one.count for one in told if one.count is not None]
+    return sum(counts) if told and len(counts) == len(pods) else None
+
+
+def _told(at: Glance, pods: list[Json]) -> list[Open]:
+    uids = (one["metadata"]["uid"] for one in pods) if at.rounds else ()
+    return [at.rounds[uid] for uid in uids if uid in at.rounds]
 
 
 def _roles(look: Snapshot, memory: Memory | None) -> dict[str, Literal["live", "stable", "preview", "other"]]:

@@ -195,7 +195,8 @@ def open_rounds(pods: tuple[Pod, ...]) -> str:
     mute = [f"{pod.name} ({pod.mute})" if pod.mute else pod.name for pod in pods if pod.rounds is None]
     oldest = max((pod.oldest_seconds for pod in told), default=0.0)
     age = f" (the oldest {duration(round(oldest))})" if oldest else ""
-    counted = f"{sum(pod.rounds or 0 for pod in told)} open rounds on {len(told)} pods{age}"
+    rounds = sum(pod.rounds or 0 for pod in told)
+    counted = f"{rounds} open round{'s' * (rounds != 1)} on {len(told)} pod{'s' * (len(told) != 1)}{age}"
     return " and ".join([counted] * bool(told) + [f"the unknown rounds of {', '.join(mute)}"] * bool(mute))
 
 

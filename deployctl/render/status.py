@@ -155,11 +155,19 @@ def _revisions(one: Status) -> list[str]:
             _ready(each),
             ",".join(each.images.values()),
             since(each.created, one.now),
-            each.trouble,
+            "; ".join(filter(None, (each.trouble, _rounds(each)))),
         )
         for each in one.revisions
     )
     return table([head, *rows])
+
+
+def _rounds(one: Revision) -> str:
+    """Count open rounds where there are any: `5 open rounds, the oldest 1m30s`."""
+    if not one.open_rounds:
+        return ""
+    oldest = f", the oldest {age(one.oldest_round_seconds)}" if one.oldest_round_seconds else ""
+    return f"{one.open_rounds} open round{'s' * (one.open_rounds != 1)}{oldest}"
 
 
 def _ready(one: Revision) -> str:

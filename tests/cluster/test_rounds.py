@@ -52,7 +52,7 @@ def test_a_rolling_release_cuts_no_round(table: App) -> None:
     with played(table):
         done = table.release()
     assert (done.returncode, table.live_revisions()) == (0, {"r2": 6}), done.stderr
-    assert "open rounds on" in done.stderr
+    assert "open round" in done.stderr
     assert as_before(table)
 
 
@@ -84,7 +84,7 @@ def test_blue_green_keeps_the_old_side_until_its_rounds_are_over(blue_green_tabl
 
 def test_a_release_that_waits_for_rounds_outlives_its_process(table: App) -> None:
     with played(table, length=15.0):
-        running = begun(table, says="open rounds on")
+        running = begun(table, says="open round")
         running.dies()
         time.sleep(5)
         done = table.run("resume", table.name)
@@ -100,9 +100,11 @@ def test_a_round_that_never_ends_waits_for_a_person_who_may_cut_it(table: App) -
         assert running.ends() == 4, running.story
         assert f"next: deployctl resume {table.name} --proceed" in running.story
         assert table.live_revisions() == {"r1": 6, "r2": 2}
+        shown = table.run("status", table.name)
+        assert "open round" in shown.stdout, shown.stdout + shown.stderr
         done = table.run("resume", table.name, "--proceed")
     assert (done.returncode, table.live_revisions()) == (0, {"r2": 6}), done.stderr
-    cut = [line for line in done.stderr.splitlines() if "cut" in line and "open rounds" in line]
+    cut = [line for line in done.stderr.splitlines() if "cut" in line and "open round" in line]
     assert cut, done.stderr
     assert load.report.cut
 
@@ -119,7 +121,7 @@ def test_rounds_that_outlast_their_time_go_where_the_spec_says_so(table: App) ->
 
 @pytest.mark.parametrize(
     ("mood", "says"),
-    [("ROUNDS_MISSING", "/internal/rounds: 404"), ("ROUNDS_COUNT_UP", "open rounds on"), ("ROUNDS_HANG", "")],
+    [("ROUNDS_MISSING", "/internal/rounds: 404"), ("ROUNDS_COUNT_UP", "open round"), ("ROUNDS_HANG", "")],
 )
 def test_old_pods_that_do_not_tell_the_truth_are_not_removed(sessions: App, mood: str, says: str) -> None:
     """Unknown is not none; and the way back is open all the same."""

@@ -211,3 +211,12 @@ odds     promoted        3/3     wallet:1   4m      ann@build-7
 wallet   trying          3/3     wallet:2   5m      ann@build-7
 zoo      no Deployment   0/0     -          4m      ann@build-7"""
     )
+
+
+def test_open_rounds_are_counted_where_there_are_any() -> None:
+    one = glanced(waiting(), entry(reason=STANDS))
+    busy = msgspec.structs.replace(one.revisions[1], open_rounds=5, oldest_round_seconds=90.0)
+    quiet = msgspec.structs.replace(one.revisions[0], open_rounds=0)
+    told = text(msgspec.structs.replace(one, revisions=(quiet, busy)))
+    assert "65m   5 open rounds, the oldest 90s\n" in told
+    assert told.count("open round") == 1

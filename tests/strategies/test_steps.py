@@ -213,7 +213,7 @@ def decided(world: World, **facts):
 
 
 def test_old_pods_stay_while_a_round_is_open():
-    said = "1 open rounds on 1 pods (the oldest 1m30s) to end"
+    said = "1 open round on 1 pod (the oldest 1m30s) to end"
     assert decided(playing(1, oldest_seconds=90.2)) == Wait("rounds old side", said, 600.0)
     assert decided(playing(0)) == Finish()
 
@@ -225,7 +225,7 @@ def test_unknown_is_not_no_round():
 
 def test_rounds_that_do_not_end_wait_for_a_person():
     stands = decided(playing(2), waited={"rounds old side": 600.0})
-    assert stands == Stand("2 open rounds on 1 pods did not end in 10m; their pods stay")
+    assert stands == Stand("2 open rounds on 1 pod did not end in 10m; their pods stay")
 
 
 def test_rounds_that_do_not_end_go_where_the_spec_says_so():
