@@ -73,7 +73,7 @@ def test_the_second_image_is_another_one(cluster: Cluster, namespace: str) -> No
     cluster.kubectl("set", "image", "deployment/wallet", "wallet=localhost/igaming:2", "-n", namespace)
     cluster.kubectl("rollout", "status", "deployment/wallet", "-n", namespace, "--timeout=60s")
     images = cluster.json("get", "node", NODE)["status"]["images"]
-    ours = [image["names"] for image in images if "localhost/igaming:2" in image["names"]]
+    ours = [image["names"] for image in images if "localhost/igaming:2" in (image["names"] or ())]
     assert ["localhost/igaming:1" in names for names in ours] == [False]
 
 
