@@ -71,7 +71,9 @@ class Census:
 
     @property
     def pause_seconds(self) -> float:
-        return HURRY_SECONDS if self._hurry else INTERVAL_SECONDS
+        """Ask soon again who is waited for, or has said only once that there is none."""
+        unsure = any(_believed(word) != word.open for word in self._words.values())
+        return HURRY_SECONDS if self._hurry or unsure else INTERVAL_SECONDS
 
     def open(self) -> Mapping[str, Open]:
         """Give what is known now, by the pods' UIDs; who has not said, or only once that there is none, is unknown."""
@@ -94,6 +96,8 @@ class Census:
         pods, before = self._pods, self.open()
         for pod, said in zip(pods, each(self.said, pods), strict=True):
             self._take(pod["metadata"]["uid"], said)
+        there = {pod["metadata"]["uid"] for pod in pods}
+        self._words = {uid: word for uid, word in self._words.items() if uid in there}
         if self.open() != before:
             self.wake()
 

@@ -8,7 +8,7 @@ import pytest
 
 from deployctl.cluster.api import Unreachable
 from deployctl.observe import Open
-from deployctl.rounds import HURRY_SECONDS, STALE_SECONDS, Census
+from deployctl.rounds import HURRY_SECONDS, INTERVAL_SECONDS, STALE_SECONDS, Census
 from deployctl.spec import Rounds
 
 PODS = [{"metadata": {"name": f"table-{number}", "uid": f"u{number}"}} for number in (1, 2)]
@@ -74,6 +74,12 @@ def test_an_old_word_is_none():
 )
 def test_what_is_no_count_is_unknown(page, mute):
     assert asked(Table(page, page), 2).open() == {"u1": Open(mute=mute)}
+
+
+def test_a_first_none_is_asked_again_soon():
+    assert asked(Table({"open": 0}), 1).pause_seconds == HURRY_SECONDS
+    assert asked(Table({"open": 0}, {"open": 0}), 2).pause_seconds == INTERVAL_SECONDS
+    assert asked(Table({"open": 3}), 1).pause_seconds == INTERVAL_SECONDS
 
 
 def test_a_port_that_a_pod_lacks_leaves_it_unknown():
