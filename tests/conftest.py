@@ -18,3 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def rewrite(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--rewrite"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the contracts came to, whichever worker asked."""
+    from tests.contracts.cluster.table import lines
+
+    reports = [one for several in terminalreporter.stats.values() for one in several]
+    for line in lines(reports):
+        terminalreporter.write_line(line)

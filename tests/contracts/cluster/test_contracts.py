@@ -12,10 +12,10 @@ import pytest
 from tests.cluster.bed.cluster import Cluster
 from tests.contracts.cluster import seen
 from tests.contracts.cluster.asking import Asked, ask, difference
-from tests.contracts.cluster.conftest import TOLD
 from tests.contracts.cluster.practice import KUBECTL_BINARY, Practice
 from tests.contracts.cluster.probes import KUBECTL, PROBES, Named
 from tests.contracts.cluster.real import Real
+from tests.contracts.cluster.table import PROPERTY
 
 AT_ONCE = 4  # probes on the real cluster, which takes its time over each
 PRACTISED_AT_ONCE = 2  # in the sandbox: while one waits for kubectl
@@ -24,8 +24,7 @@ each = pytest.mark.parametrize("probe", PROBES, ids=lambda one: f"{one.group}/{o
 
 def _compare(request: pytest.FixtureRequest, where: str, probe: Named, answered: str) -> None:
     real = seen.of(probe)
-    told = request.config.stash[TOLD].setdefault(where, {})
-    told[f"{probe.group}/{probe.name}"] = answered == real
+    request.node.user_properties.append((PROPERTY, (where, f"{probe.group}/{probe.name}", answered == real)))
     if answered != real:
         pytest.fail(difference(real, answered), pytrace=False)
 
