@@ -159,7 +159,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
 
 def _strays(look: Snapshot, stable: Side, preview: Side) -> tuple[Pod, ...]:
     """State the live pods that are the workload's own and of neither side: only a StatefulSet's are."""
-    known, behind = {pod.name for pod in (*stable.pods, *preview.pods)}, _behind(look.slices)
+    known, behind = {pod.name for pod in (*stable.pods, *preview.pods)}, _behind(look)
     mine = (one for one in look.pods if owned_by(one, look.deployment) and live(one))
     return tuple(_pod(one, behind, None) for one in mine if one["metadata"]["name"] not in known)
 
@@ -293,8 +293,7 @@ def side(look: Snapshot, template: str, rounds: Mapping[str, Open] | None = None
     if owner is None:
         return Side("", trouble="")
     pods = [one for one in pods_of(owner, look) if live(one)]
-    listed = {one["metadata"]["name"] for one in look.services}
-    behind = _behind(one for one in look.slices if _of_service(one) in listed)
+    behind = _behind(look)
     return Side(
         revision=hash_of(owner),
         desired=owner.get("spec", {}).get("replicas", 0),
@@ -332,7 +331,7 @@ def _image_ids(pod: Json) -> Iterator[tuple[str, str]]:
 
 def _dying(look: Snapshot) -> int:
     """Count the pods that go and that the endpoints still name: the slices follow a second or more behind at times."""
-    named = _behind(look.slices)
+    named = _behind(look)
     return sum(named[one["metadata"]["name"]] > 0 for one in look.pods if not live(one))
 
 
@@ -349,9 +348,11 @@ def live(pod: Json) -> bool:
     return not ended and "deletionTimestamp" not in pod["metadata"]
 
 
-def _behind(slices: Iterable[Json]) -> Counter[str]:
-    """Count for each pod the Services that send it new connections; several slices of one count once."""
-    pairs = {(_of_service(one), name) for one in slices for name in ready_endpoints(one)}
+def _behind(look: Snapshot) -> Counter[str]:
+    """Count for each pod the listed Services that send it new connections; several slices of one count once."""
+    listed = {one["metadata"]["name"] for one in look.services}
+    mine = (one for one in look.slices if _of_service(one) in listed)
+    pairs = {(_of_service(one), name) for one in mine for name in ready_endpoints(one)}
     return Counter(name for _, name in pairs)
 
 

@@ -257,11 +257,8 @@ class Rollout:
 
     def _patience(self) -> model.Drain | None:
         """Say how long rounds are waited for; not at all where a person said so."""
-        if self._census is None:
-            return None
-        if self.orders.proceed:
-            return model.Drain(0.0, proceed=True)
-        return model.Drain(self.drain.timeout_seconds, self.drain.on_timeout == "proceed")
+        patience = self.drain.patience
+        return model.Drain(0.0, proceed=True) if patience and self.orders.proceed else patience
 
     def _intent(self) -> Intent | None:
         intent = intent_of(self.view.record())

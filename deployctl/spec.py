@@ -17,6 +17,7 @@ from deployctl.errors import Problem, SpecError
 from deployctl.reading import INVALID, Reader, node, written
 from deployctl.shapes import Chosen, shape
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET
+from strategies import model
 from strategies.model import Strategy
 from strategies.ordinal import Ordinal
 from strategies.quantities import NONE
@@ -119,6 +120,11 @@ class Drain(Struct, frozen=True, kw_only=True):
     rounds: Rounds | None = None
     timeout_seconds: float = 600.0
     on_timeout: Literal["hold", "proceed"] = "hold"
+
+    @property
+    def patience(self) -> model.Drain | None:
+        """Say to a strategy how long rounds are waited for; None where the app tells of none."""
+        return model.Drain(self.timeout_seconds, self.on_timeout == "proceed") if self.rounds else None
 
 
 class Gate(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ from deployctl.record import Entry, Kept
 from deployctl.render import words
 from deployctl.template import digest, images
 from deployctl.workload import HASH, hash_in, hash_of, kind_of, template_in
-from strategies.model import Ask, Drain, Observed, Phase, Stage, Stand, Step
+from strategies.model import Ask, Observed, Phase, Stage, Stand, Step
 
 Json = dict[str, Any]
 WRITTEN = (
@@ -94,8 +94,7 @@ def _ended(one: Listed, last: Entry | None) -> str:
 def _seen(at: Glance, memory: Memory) -> Observed:
     gates = at.app.spec.gates if at.app else None
     gated = frozenset(stage for stage in Stage if gates and getattr(gates, stage.value))
-    drain = at.app.spec.drain if at.app else None
-    patience = Drain(drain.timeout_seconds, drain.on_timeout == "proceed") if drain and drain.rounds else None
+    patience = at.app.spec.drain.patience if at.app else None
     witness = Witness(gated=gated, drain=patience, rounds=at.rounds)
     return observe(at.look, memory.stable, memory.preview, witness)
 
