@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.bed import priority
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.bed.layout import REPOSITORY
 from tests.cluster.platform import App, example, grant
@@ -36,17 +37,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
-def _ahead() -> None:
-    """Put the tool under test, which has a machine of its own elsewhere, ahead of the pods as the controllers are."""
-    autogroup = Path("/proc/self/autogroup")  # sched(7)
-    if autogroup.exists() and os.geteuid() == 0:
-        autogroup.write_text("-10")
-
-
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The cluster that is up, or one that is taken down at the end unless DEPLOYCTL_TEST_KEEP is set."""
-    _ahead()
+    priority.ahead()  # the tool under test has a machine of its own elsewhere
     found = _bed("status").returncode == 0
     if (brought := _bed("up")).returncode:
         pytest.fail(brought.stderr, pytrace=False)

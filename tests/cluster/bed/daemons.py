@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from string import Template
 
-from tests.cluster.bed import cgroup
+from tests.cluster.bed import cgroup, priority
 from tests.cluster.bed.layout import Layout
 
 _FLAGS = {
@@ -44,10 +44,6 @@ _FLAGS = {
         --cluster-cidr 10.244.0.0/16 --hostname-override node0 --conntrack-max-per-core 0""",
 }
 PARTS = tuple(_FLAGS)
-# On a node the tests are not there, which beside them on two cores make the controllers seconds late.
-# containerd is left as it is, for every pod would inherit it.
-_FIRST = "-10"
-_AUTOGROUP = Path("/proc/self/autogroup")  # where the kernel shares the processors out by session (sched(7))
 
 
 def command(at: Layout, part: str) -> list[str]:
@@ -60,13 +56,10 @@ def _pid_file(at: Layout, part: str) -> Path:
 
 
 def _become(part: str) -> None:
-    """Join the bed, ahead of what tests it."""
+    """Join the bed, ahead of what tests it: all but containerd, whose place every pod would inherit."""
     cgroup.join()
-    if part == "containerd":
-        return
-    os.nice(int(_FIRST))
-    if _AUTOGROUP.exists():
-        _AUTOGROUP.write_text(_FIRST)
+    if part != "containerd":
+        priority.ahead()
 
 
 def start(at: Layout, part: str) -> None:
