@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help test lint cluster-test demo bench wheel-test lock clean
+.PHONY: help test lint cluster-test proof demo bench wheel-test lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -27,8 +27,11 @@ lint: $(READY)  ## Check style and types
 cluster-test: $(READY)  ## Bring up a real Kubernetes, and test on it and in the sandbox (root; builds it once, about 5 minutes)
 	@was=$$($(BIN)/python -m tests.cluster.bed status >/dev/null 2>&1 && echo up); \
 	$(BIN)/python -m tests.cluster.bed up && \
-	$(BIN)/python -m pytest -m "cluster or long" -p no:randomly -n 3 --dist worksteal --durations=15 $(ARGS); code=$$?; \
+	$(BIN)/python -m pytest -m "$(or $(MARKED),(cluster or long) and not proof)" -p no:randomly -n 3 --dist worksteal --durations=15 $(ARGS); code=$$?; \
 	[ "$$was" ] || $(BIN)/python -m tests.cluster.bed down; exit $$code
+
+proof: ## The same, and the longest stories besides
+	@$(MAKE) --no-print-directory cluster-test MARKED="cluster or long or proof"
 
 demo: $(READY)  ## Four releases under load in a practice cluster, counted and drawn; needs no Kubernetes
 	$(BIN)/deployctl sandbox demo

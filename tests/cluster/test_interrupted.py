@@ -93,7 +93,7 @@ def test_a_suspended_process_writes_nothing_when_it_wakes(app: App, point: int) 
     assert as_before(app)
 
 
-@pytest.mark.parametrize("word", ["resume", "abort"])
+@pytest.mark.parametrize("word", [pytest.param("resume", marks=pytest.mark.proof), "abort"])
 def test_a_killed_release_is_ended_by_another_process(app: App, word: str) -> None:
     """Killed anywhere: ends all new or all old, and the same command again writes nothing."""
     app = slow(app)

@@ -474,6 +474,7 @@ def test_pods_that_are_deleted_after_the_shift_come_back(after_the_shift: App) -
     assert as_before(app)
 
 
+@pytest.mark.proof
 def test_pods_that_are_deleted_in_mid_walk_come_back(sessions: App) -> None:
     """A dark one, one that serves, a detached one."""
     app = sessions

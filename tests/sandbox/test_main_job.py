@@ -13,7 +13,6 @@ from tests.cluster.test_main_job import keepalive, test_the_main_job_loses_no_re
 from tests.sandbox.practice import Practice, PracticeApp, namespace
 
 pytestmark = pytest.mark.long
-pytestmark = pytest.mark.cluster  # beside its twin on a real cluster: each takes a minute and more
 __all__ = ["keepalive", "test_the_main_job_loses_no_request"]
 
 
@@ -24,7 +23,7 @@ def sandbox(tmp_path: Path) -> Iterator[Practice]:
     practice.close()
 
 
-@pytest.fixture(params=["balances", "game-sessions"])
+@pytest.fixture(params=["balances", pytest.param("game-sessions", marks=pytest.mark.proof)])
 def app(request: pytest.FixtureRequest, sandbox: Practice, tmp_path: Path) -> App:
     name = str(request.param)
     shutil.copytree(EXAMPLE / name, tmp_path / name)
