@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from deployctl.cluster import secrets
 from deployctl.cluster.api import Api, NotFound, Request, Stale, Unreachable
 from deployctl.cluster.logs import last_words
 from deployctl.cluster.ordinal_patches import writer_of
@@ -480,7 +481,8 @@ class Rollout:
         """Give the gates the pods as they are now, those that are still there."""
         look = self.look()
         pods = tuple(one for one in look.pods if one["metadata"]["name"] in names)
-        return Asked(pods, look.services[0], self._proxy())
+        read = secrets.through(self.api, self.view.names.namespace)
+        return Asked(pods, look.services[0], self._proxy(), secret=read)
 
     def _proxy(self) -> Proxy:
         return through(self.api, self.view.names.namespace)

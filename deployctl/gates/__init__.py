@@ -11,9 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from deployctl.errors import DeployctlError
 from strategies.analysis import Measurement
 
 Json = dict[str, Any]
+
+
+def no_secrets(name: str, key: str) -> bytes:
+    """Refuse a Secret where there is no cluster to read it from."""
+    raise DeployctlError(f"{key} of the Secret {name} cannot be read here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +29,14 @@ class Asked:
     pods: the raw pods
     service: the first listed Service, whose targetPort is the port unless a gate names one
     proxy: (pod, port, scheme, path, timeout in seconds) -> (status, body); raises DeployctlError without an answer
+    secret: (name, key) -> a value of a Secret in the app's namespace; raises DeployctlError where it cannot be read
     """
 
     pods: tuple[Json, ...]
     service: Json
     proxy: Callable[[str, int, str, str, float], tuple[int, bytes]]
     timeout_seconds: float = 5.0
+    secret: Callable[[str, str], bytes] = no_secrets
 
 
 class Gate(Protocol):
