@@ -13,9 +13,9 @@ from deployctl.gates import Asked
 from deployctl.gates.credential import Credential, FilePath, revealed
 from deployctl.gates.deadline import Deadline, within
 from deployctl.gates.findings import Finding, Size, failed, folded, judged, passed, unknown
-from deployctl.gates.peers import Host, NotNegative, Peer, Port, Positive, Tls, Word, need
+from deployctl.gates.peers import Connections, Host, NotNegative, Peer, Port, Positive, Tls, Word, need
 from deployctl.gates.postgres import budget, checks
-from deployctl.gates.postgres.options import PORT, Connections, PgBouncer, Plan, Shard, Sql
+from deployctl.gates.postgres.options import PORT, PgBouncer, Plan, Shard, Sql
 from deployctl.gates.postgres.plans import plans
 from deployctl.gates.postgres.session import Login, Row, Session, session
 from strategies.analysis import Measurement

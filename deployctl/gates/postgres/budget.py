@@ -13,7 +13,8 @@ from typing import Any
 from deployctl.errors import DeployctlError
 from deployctl.gates.deadline import Deadline
 from deployctl.gates.findings import Finding, failed, judged
-from deployctl.gates.postgres.options import BOUNCER_PORT, Connections, PgBouncer
+from deployctl.gates.peers import Connections
+from deployctl.gates.postgres.options import BOUNCER_PORT, PgBouncer
 from deployctl.gates.postgres.session import Login, Session, connect
 
 SLOTS = """
