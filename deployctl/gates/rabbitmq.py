@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -118,6 +119,8 @@ class Rabbitmq:
             yield from self._cluster(page.get("/nodes"))
         except DeployctlError as error:
             yield unknown("cluster", str(error))
+        except (LookupError, TypeError, ValueError):
+            yield unknown("cluster", f"{page.called}: its nodes do not say how they are")
         for one in self.queues:
             try:
                 said = page.get(one.path, f"queue {one.name}")
@@ -173,7 +176,8 @@ class Pages:
     def check(self, name: str, path: str) -> Finding:
         """Ask a health check: 200 is well, and 503 is not and says why."""
         status, said = self._ask(path)
-        if status in {200, 503}:
+        if status in {200, 503} and isinstance(said, dict):
+            self.answered = True
             reason = str(said.get("reason") or "it is well")
             return (passed if status == 200 else failed)(name, f"{self.called}: {reason}")
         raise self._refused(status, said)
@@ -204,7 +208,6 @@ class Pages:
             said = json.loads(body)
         except ValueError:
             raise DeployctlError(f"{self.called}: {status} and no JSON: it is no management API") from None
-        self.answered = True
         return status, said
 
     def _fetched(self, path: str) -> tuple[int, bytes]:
@@ -269,8 +272,6 @@ def _queue(wanted: Queue, said: Json) -> Iterator[Finding]:
 
 
 def _age(most: float, ready: int, said: Json) -> Finding:
-    import time
-
     since = said.get("head_message_timestamp")
     if since is None:
         text = f"{ready} messages wait, and the oldest has no timestamp"
