@@ -60,6 +60,7 @@ from strategies.model import (
     Outcome,
     Phase,
     Pin,
+    Question,
     Rehold,
     Restore,
     Return,
@@ -69,6 +70,7 @@ from strategies.model import (
     Strategy,
     Turn,
     Valve,
+    Verdict,
     Wait,
     Wish,
 )
@@ -244,7 +246,7 @@ class Rollout:
         intent = self._intent()
         wishes = {"promote": Wish.PROMOTE, "finish": Wish.FINISH}
         return Witness(
-            verdicts=self._stages.verdicts(),
+            verdicts=self._decided(self._stages.verdicts()),
             waited={key: now - since for key, since in self._since.items()},
             labels_age_seconds=now - self._labelled,
             gone_age_seconds=now - self._went,
@@ -255,6 +257,17 @@ class Rollout:
             reheld=self._reheld,
             gated=frozenset(stage for stage in Stage if getattr(self.gates, stage.value)),
         )
+
+    def _decided(self, verdicts: dict[Question, Verdict]) -> dict[Question, Verdict]:
+        """Take the wish that this run began with for a person's answer to its first question, where gates have none.
+
+        The run before stood at that question. What this one meets later nobody has seen yet.
+        """
+        first = next(iter(self._stages.asked), None)
+        doubt = verdicts.get(first) if first else None
+        if first is None or doubt is None or not doubt.undecided or self.orders.wish is None:
+            return verdicts
+        return {**verdicts, first: Verdict(passed=True, evidence=f"a person decided: {doubt.evidence}")}
 
     def _patience(self) -> model.Drain | None:
         """Say how long rounds are waited for; not at all where a person said so."""
@@ -320,7 +333,7 @@ class Rollout:
                 return Result(None, reason, stands=True)
             case Ask(question, pods):
                 gates = getattr(self.gates, question.stage.value)
-                self._stages.ask(question, gates, lambda: self._asked(pods))
+                self._stages.ask(question, gates, lambda: self._asked(pods), self.gates.deadline_seconds)
                 self._sleep(self.tick_seconds)
             case Wait(key, _, seconds):
                 if key == "keepOld" and self.orders.until_promoted:

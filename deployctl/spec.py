@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from deployctl.reading import INVALID, Reader, node, written
 from deployctl.shapes import Chosen, shape
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET
 from strategies import model
+from strategies.analysis import Analysis
 from strategies.model import Strategy
 from strategies.ordinal import Ordinal
 from strategies.quantities import NONE
@@ -135,6 +137,12 @@ class Gate(Struct, frozen=True, kw_only=True):
     count: how many measurements
     failureLimit: how many of them may fail
     consecutiveErrorLimit: how many may come to no answer, one after the other
+    consecutiveSuccessLimit: how many passes one after the other are an early yes; 0 is never
+    inconclusiveLimit: how many may be inconclusive; with one more a person decides
+    noData: what it means that there is nothing to measure: a failure, no answer, a pass
+    minSamples: with fewer observations behind it a measurement is no answer
+    maxAge: with older ones neither
+    dryRun: measure, tell, and act on nothing of it
     timeout: for one measurement
     initialDelay: before the first one
     """
@@ -144,6 +152,12 @@ class Gate(Struct, frozen=True, kw_only=True):
     count: AtLeastOne = 1
     failure_limit: NotNegative = 0
     consecutive_error_limit: NotNegative = 4
+    consecutive_success_limit: NotNegative = 0
+    inconclusive_limit: NotNegative = 0
+    no_data: Literal["fail", "wait", "pass"] = "wait"
+    min_samples: NotNegative = 0
+    max_age_seconds: float | None = None
+    dry_run: bool = False
     timeout_seconds: float = 5.0
     initial_delay_seconds: float = 0.0
     ask: Annotated[Chosen, Meta(extra={"group": plugins.GATES, "beside": True})]
@@ -153,6 +167,20 @@ class Gate(Struct, frozen=True, kw_only=True):
             raise ValueError(f"failureLimit: {self.failure_limit} of {self.count}; expected less than count")
         if self.timeout_seconds <= 0:
             raise ValueError("timeout: no time at all; expected a duration above 0s")
+
+    @property
+    def analysis(self) -> Analysis:
+        """Say how its measurements are folded."""
+        return Analysis(
+            count=self.count,
+            failure_limit=self.failure_limit,
+            consecutive_error_limit=self.consecutive_error_limit,
+            consecutive_success_limit=self.consecutive_success_limit,
+            inconclusive_limit=self.inconclusive_limit,
+            no_data=self.no_data,
+            min_samples=self.min_samples,
+            max_age_seconds=math.inf if self.max_age_seconds is None else self.max_age_seconds,
+        )
 
 
 Stage = Annotated[tuple[Gate, ...], Meta(extra={"unique": "name"})]
@@ -164,11 +192,13 @@ class Gates(Struct, frozen=True, kw_only=True):
     before: asked of pods without traffic
     during: asked after a batch was let in, before the next one
     after: asked once all traffic has moved
+    deadline: for all gates of a stage together, from its first question; a gate without a verdict then said no
     """
 
     before: Stage = ()
     during: Stage = ()
     after: Stage = ()
+    deadline_seconds: float | None = None
 
 
 class Spec(Struct, frozen=True, kw_only=True):

@@ -50,6 +50,11 @@ class Http:
         except ValueError as error:
             raise ValueError(f"url: {error}; expected one such as https://wallet.example/ready") from error
 
+    @property
+    def pod_wise(self) -> bool:
+        """Say whether it asks pod after pod, each with the gate's whole time."""
+        return not self.url
+
     def measure(self, asked: Asked) -> Measurement:
         """Ask once, every pod or the one address; the first that does not answer as expected decides."""
         if self.url:
