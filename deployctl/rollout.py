@@ -14,15 +14,15 @@ from typing import Any, Protocol
 
 import msgspec
 
-from deployctl.cluster import secrets
 from deployctl.cluster.api import Api, NotFound, Request, Stale, Unreachable
+from deployctl.cluster.asking import asked
 from deployctl.cluster.logs import last_words
 from deployctl.cluster.ordinal_patches import writer_of
 from deployctl.cluster.patches import Writer, forget_copy, oldest_ready_seconds
 from deployctl.cluster.proxy import Proxy, through
 from deployctl.cluster.view import View
 from deployctl.errors import Conflict, LockLost, TimedOut
-from deployctl.gates import Asked
+from deployctl.gates import About, Asked
 from deployctl.gates.http import port_of
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
@@ -37,6 +37,7 @@ from deployctl.observe import (
     pods_of,
     replica_set,
     settled,
+    side,
 )
 from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
@@ -494,8 +495,9 @@ class Rollout:
         """Give the gates the pods as they are now, those that are still there."""
         look = self.look()
         pods = tuple(one for one in look.pods if one["metadata"]["name"] in names)
-        read = secrets.through(self.api, self.view.names.namespace)
-        return Asked(pods, look.services[0], self._proxy(), secret=read)
+        stable, preview = (side(look, one).revision for one in (self.memory.stable, self.memory.preview))
+        about = About(self.memory.app, self.view.names.namespace, stable, preview)
+        return asked(self.api, about, pods, look.services[0], self.gates)
 
     def _proxy(self) -> Proxy:
         return through(self.api, self.view.names.namespace)

@@ -15,6 +15,8 @@ from msgspec import Meta, Struct
 from deployctl import document, manifest, plugins
 from deployctl.document import Document, Place, Table
 from deployctl.errors import Problem, SpecError
+from deployctl.gates.credential import Credential, FilePath
+from deployctl.gates.fetch import Url, check_url
 from deployctl.reading import INVALID, Reader, node, written
 from deployctl.shapes import Chosen, shape
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET
@@ -49,6 +51,13 @@ Subdomain = Annotated[
 ClusterId = Annotated[str, Meta(pattern=UID, extra={"expected": "the UID of the namespace kube-system"})]
 FileName = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]+$", extra={"expected": "the path of a file"})]
 AtLeastOne = Annotated[int, Meta(ge=1)]
+HostPattern = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.:*/-]+$",
+        extra={"expected": "a host such as prometheus.monitoring.svc, a pattern of them or a network"},
+    ),
+]
 NotNegative = Annotated[int, Meta(ge=0)]
 
 
@@ -183,6 +192,22 @@ class Gate(Struct, frozen=True, kw_only=True):
         )
 
 
+class Metrics(Struct, frozen=True, kw_only=True):
+    """A Prometheus, or what answers as one does; its host is allowed by being named here.
+
+    url: up to the path before /api/v1
+    token: sent as a bearer token
+    ca: a file of certificates that it is trusted by, instead of the usual
+    """
+
+    url: Url
+    token: Credential | None = None
+    ca: FilePath | None = None
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
+
+
 Stage = Annotated[tuple[Gate, ...], Meta(extra={"unique": "name"})]
 
 
@@ -192,12 +217,16 @@ class Gates(Struct, frozen=True, kw_only=True):
     before: asked of pods without traffic
     during: asked after a batch was let in, before the next one
     after: asked once all traffic has moved
+    hosts: that gates may ask besides loopback and the pods: names, patterns such as *.igaming.svc, networks
+    metrics: the Prometheus of gates that name none
     deadline: for all gates of a stage together, from its first question; a gate without a verdict then said no
     """
 
     before: Stage = ()
     during: Stage = ()
     after: Stage = ()
+    hosts: Annotated[tuple[HostPattern, ...], Meta(extra={"unique": ""})] = ()
+    metrics: Metrics | None = None
     deadline_seconds: float | None = None
 
 

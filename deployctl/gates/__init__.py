@@ -53,12 +53,17 @@ class About:
     preview: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Metrics:
+class Metrics(Protocol):
     """Where Prometheus is, for gates that name none; `token` is a Credential."""
 
-    url: str
-    token: Any = None
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def token(self) -> Any: ...
+
+    @property
+    def ca(self) -> str | None: ...
 
 
 def no_secrets(name: str, key: str) -> bytes:
@@ -90,6 +95,9 @@ class NoCluster:
         raise DeployctlError(f"{path} cannot be deleted here")
 
 
+NO_CLUSTER = NoCluster()
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a gate may look at: the pods on trial, and the ways to reach them and what the spec allows besides.
@@ -113,7 +121,7 @@ class Asked:
     secret: Callable[[str, str], bytes] = no_secrets
     page: Callable[[str, int, str, str, float], Page] = no_pages
     tunnel: Callable[[str, int], AbstractContextManager[tuple[str, int]]] = no_tunnel
-    cluster: Cluster = NoCluster()
+    cluster: Cluster = NO_CLUSTER
     about: About = About()
     hosts: tuple[str, ...] = ()
     metrics: Metrics | None = None

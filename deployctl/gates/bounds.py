@@ -20,7 +20,9 @@ def bounded(  # noqa: PLR0913 - one parameter a bound
 ) -> Measurement:
     """Judge one number; what is none is no answer."""
     if not math.isfinite(value):
-        return Measurement(Answer.UNKNOWN, f"{what} is {value}, which is no number", value, samples, empty=True)
+        return Measurement(
+            Answer.UNKNOWN, f"{what} is {value}, which is no number", value, samples, empty=math.isnan(value)
+        )
     answer, why = _judged(value, (least, most), (unsure_below, unsure_above))
     return Measurement(answer, f"{what} is {value:.6g}{why}", value, samples, age_seconds)
 

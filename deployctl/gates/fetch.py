@@ -67,10 +67,16 @@ def fetch(  # noqa: PLR0913 - one parameter a part of a request
     try:
         with _client(asked, authority, parts) as client:
             request = client.build_request(
-                method, _at(parts, address, port), headers=sent, content=body, extensions={"sni_hostname": host}
+                method,
+                _at(parts, address, port),
+                headers=sent,
+                content=body,
+                extensions={"sni_hostname": host},
             )
             answer = client.send(request, stream=True)
-            return Page(answer.status_code, _lowered(answer.headers), _read(answer, end, asked.timeout_seconds))
+            return Page(
+                answer.status_code, _lowered(answer.headers), _read(answer, end, asked.timeout_seconds)
+            )
     except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
         words = bearer.scrub(str(error) or type(error).__name__)
         raise DeployctlError(f"{shown(url)}: {words}") from None

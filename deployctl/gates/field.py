@@ -56,7 +56,9 @@ class Field:
 
     def _bounded(self, value: Any, where: str) -> Measurement:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return Measurement(Answer.UNKNOWN, f"{where}: {self.path} is {as_text(value)}, which is no number")
+            return Measurement(
+                Answer.UNKNOWN, f"{where}: {self.path} is {as_text(value)}, which is no number"
+            )
         return bounded(float(value), f"{where}: {self.path}", least=self.min, most=self.max)
 
 

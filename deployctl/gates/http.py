@@ -141,7 +141,9 @@ class Http:
         for at in range(self.requests):
             began = time.monotonic()
             if at and began >= end:
-                return Measurement(Answer.UNKNOWN, f"{where}: {at} of {self.requests} answers in {seconds:g}s")
+                return Measurement(
+                    Answer.UNKNOWN, f"{where}: {at} of {self.requests} answers in {seconds:g}s"
+                )
             try:
                 page = way(end - began if at else seconds)
             except DeployctlError as error:

@@ -97,7 +97,9 @@ def test_a_body_without_end_is_cut_off():
         assert refusal(url) == f"the answer is longer than {MOST_BYTES} bytes"
 
 
-@pytest.mark.parametrize("answer", [b"-ERR unknown command 'GET'\r\n", b"SSH-2.0-x\r\n", b"", b"\x16\x03\x01"])
+@pytest.mark.parametrize(
+    "answer", [b"-ERR unknown command 'GET'\r\n", b"SSH-2.0-x\r\n", b"", b"\x16\x03\x01"]
+)
 def test_another_server_behind_the_port_is_no_answer(answer):
     def other(connection):
         connection.recv(65536)
@@ -108,7 +110,10 @@ def test_another_server_behind_the_port_is_no_answer(answer):
 
 
 def test_what_is_shown_of_an_address_holds_no_secret():
-    assert shown("https://ann:hunter2@wallet.example:8443/ready?token=hunter2#x") == "https://wallet.example:8443/ready"
+    assert (
+        shown("https://ann:hunter2@wallet.example:8443/ready?token=hunter2#x")
+        == "https://wallet.example:8443/ready"
+    )
 
 
 @pytest.mark.parametrize("url", ["http://[::1/", "http://wallet:http/", "http://:80/"])
