@@ -36,7 +36,9 @@ GATES = {
     "grpc over tls": lambda at: Grpc(address=at, tls=True),
     "webhook like argo": lambda at: Webhook(url=f"http://{at}/", like="argo", token=TOKEN),
     "prometheus": lambda at: Prometheus(url=f"http://{at}", query="up", min=1, token=TOKEN),
-    "prometheus compares": lambda at: Prometheus(url=f"http://{at}", compare=Compare("up", "up"), token=TOKEN),
+    "prometheus compares": lambda at: Prometheus(
+        url=f"http://{at}", compare=Compare("up", "up"), token=TOKEN
+    ),
     "tls": lambda at: Tls(address=at, names=("wallet.example",)),
 }
 
@@ -71,7 +73,9 @@ def test_a_server_that_cannot_be_reached_is_no_answer(kind):
 
 
 @pytest.mark.parametrize("kind", GATES)
-@pytest.mark.parametrize("host", ["metrics.example:80", "169.254.169.254:80", "[fd00:ec2::254]:80", "10.1.2.3:80"])
+@pytest.mark.parametrize(
+    "host", ["metrics.example:80", "169.254.169.254:80", "[fd00:ec2::254]:80", "10.1.2.3:80"]
+)
 def test_a_host_that_is_not_allowed_is_not_asked(kind, host):
     told = unknown(GATES[kind](host))
     assert "no gate may ask it" in told or "is not among the hosts" in told
@@ -85,7 +89,9 @@ def test_a_token_that_is_not_there_is_no_answer(kind, monkeypatch):
 
 def test_a_secret_that_cannot_be_read_is_no_answer():
     token = Credential(secret=SecretKey("metrics", "token"))
-    assert "cannot be read here" in unknown(Prometheus(url="http://127.0.0.1:1", query="up", min=1, token=token))
+    assert "cannot be read here" in unknown(
+        Prometheus(url="http://127.0.0.1:1", query="up", min=1, token=token)
+    )
 
 
 def test_a_wrong_password_is_no_answer():
@@ -118,7 +124,9 @@ def test_json_that_is_no_answer_of_a_prometheus_is_no_answer(body):
 
 
 def test_no_prometheus_is_named():
-    assert unknown(Prometheus(query="up", min=1)) == "no Prometheus is named: neither url nor spec.gates.metrics"
+    assert (
+        unknown(Prometheus(query="up", min=1)) == "no Prometheus is named: neither url nor spec.gates.metrics"
+    )
 
 
 def test_an_extra_that_is_missing_is_named(monkeypatch):
@@ -139,7 +147,12 @@ def test_no_pod_is_no_answer(one):
     assert unknown(one) == "there is no pod to ask"
 
 
-PODS = ({"metadata": {"name": "a"}, "spec": {"containers": [{"ports": [{"name": "http", "containerPort": 8080}]}]}},)
+PODS = (
+    {
+        "metadata": {"name": "a"},
+        "spec": {"containers": [{"ports": [{"name": "http", "containerPort": 8080}]}]},
+    },
+)
 
 
 @pytest.mark.parametrize("one", [Tcp(), Grpc(), Tls(names=("wallet.example",))], ids=str)

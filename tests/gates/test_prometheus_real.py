@@ -21,7 +21,11 @@ pytestmark = pytest.mark.gates
 
 PODS = tuple({"metadata": {"name": f"wallet-new-{one}"}} for one in "ab")
 ASKED = Asked(
-    PODS, service(), lambda *_: (200, b""), about=About("wallet", "igaming", "old", "new"), timeout_seconds=3.0
+    PODS,
+    service(),
+    lambda *_: (200, b""),
+    about=About("wallet", "igaming", "old", "new"),
+    timeout_seconds=3.0,
 )
 
 

@@ -26,7 +26,10 @@ from tests.objects import service
 
 ABOUT = About("wallet", "igaming", "old", "new")
 ASKED = Asked((), service(), lambda *_: (200, b""), timeout_seconds=2.0, about=ABOUT)
-POD = {"metadata": {"name": "a"}, "spec": {"containers": [{"ports": [{"name": "http", "containerPort": 8080}]}]}}
+POD = {
+    "metadata": {"name": "a"},
+    "spec": {"containers": [{"ports": [{"name": "http", "containerPort": 8080}]}]},
+}
 
 
 def measured(gate, asked=ASKED):
@@ -185,7 +188,10 @@ def test_argo_reads_a_field_of_it():
     with serving(lambda _: Reply(200, {"data": {"errorRate": 0.02}})) as server:
         gate = Webhook(url=server.url, like="argo", field=Field("{$.data.errorRate}", max=0.01))
         answer, told = measured(gate)
-    assert (answer, told) == (Answer.FAIL, f"{server.url}: {{$.data.errorRate}} is 0.02, expected at most 0.01")
+    assert (answer, told) == (
+        Answer.FAIL,
+        f"{server.url}: {{$.data.errorRate}} is 0.02, expected at most 0.01",
+    )
 
 
 def test_a_failure_of_argos_service_is_no_answer():
@@ -216,7 +222,10 @@ def script(tmp_path):
 
 def test_a_command_is_off_unless_this_machine_allows_it(script, tmp_path):
     one = measured(Job(command=(script(f"touch {tmp_path}/ran"),)))
-    assert one == (Answer.UNKNOWN, "smoke was not run: commands run only where DEPLOYCTL_ALLOW_COMMANDS=1 is set")
+    assert one == (
+        Answer.UNKNOWN,
+        "smoke was not run: commands run only where DEPLOYCTL_ALLOW_COMMANDS=1 is set",
+    )
     assert not (tmp_path / "ran").exists()
 
 
@@ -240,12 +249,20 @@ def test_a_command_sees_what_is_released_and_nothing_else(allowed, script, monke
     gate = Job(command=(script("echo $(env | cut -d= -f1 | sort)"),), env=("WALLET_URL",))
     told = measured(gate)[1]
     assert "AWS" not in told
-    assert {"DEPLOYCTL_APP", "DEPLOYCTL_NAMESPACE", "DEPLOYCTL_PREVIEW", "DEPLOYCTL_STABLE", "WALLET_URL"} <= set(told.split())
+    assert {
+        "DEPLOYCTL_APP",
+        "DEPLOYCTL_NAMESPACE",
+        "DEPLOYCTL_PREVIEW",
+        "DEPLOYCTL_STABLE",
+        "WALLET_URL",
+    } <= set(told.split())
 
 
 def test_what_is_passed_on_is_told_nowhere(allowed, script, monkeypatch):
     monkeypatch.setenv("WALLET_TOKEN", "hunter2-token")
-    told = measured(Job(command=(script("echo token $WALLET_TOKEN is wrong; exit 1"),), env=("WALLET_TOKEN",)))
+    told = measured(
+        Job(command=(script("echo token $WALLET_TOKEN is wrong; exit 1"),), env=("WALLET_TOKEN",))
+    )
     assert told == (Answer.FAIL, "smoke ended with 1: token (hidden) is wrong")
 
 
@@ -288,7 +305,10 @@ class Jobs:
 
     def get(self, path):
         if path == "/apis/batch/v1/namespaces/igaming/cronjobs/smoke":
-            return {"metadata": {"name": "smoke"}, "spec": {"jobTemplate": {"spec": {"template": {"spec": {}}}}}}
+            return {
+                "metadata": {"name": "smoke"},
+                "spec": {"jobTemplate": {"spec": {"template": {"spec": {}}}}},
+            }
         if "cronjobs" in path:
             raise DeployctlError("there is no CronJob")
         return {"status": {"conditions": self.conditions.pop(0) if self.conditions else []}}
@@ -359,5 +379,3 @@ def pod(name="a", restarts=0, ended="", container="app"):
 )  # fmt: skip
 def test_restarts_are_counted_of_the_new_pods(pods, options, answer, told):
     assert measured(Restarts(**options), replace(ASKED, pods=pods)) == (answer, told)
-
-

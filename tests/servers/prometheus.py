@@ -58,7 +58,9 @@ class Exporter:
 
     def answer(self, _call: object) -> Reply:
         self.scrapes += 1
-        return Reply(503, b"") if self.down else Reply(200, self.text.encode(), {"Content-Type": "text/plain"})
+        return (
+            Reply(503, b"") if self.down else Reply(200, self.text.encode(), {"Content-Type": "text/plain"})
+        )
 
 
 @dataclass
