@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, cast
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from deployctl import document, manifest, plugins
 from deployctl.document import Document, Place, Table
 from deployctl.errors import Problem, SpecError
 from deployctl.gates.credential import Credential, FilePath
 from deployctl.gates.fetch import Url, check_url
+from deployctl.profiles import Profile, gates_of
 from deployctl.reading import INVALID, Reader, node, written
-from deployctl.shapes import Chosen, shape
+from deployctl.shapes import Chosen, default, key, shape
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET
 from strategies import model
 from strategies.analysis import Analysis
@@ -217,6 +220,8 @@ class Gates(Struct, frozen=True, kw_only=True):
     before: asked of pods without traffic
     during: asked after a batch was let in, before the next one
     after: asked once all traffic has moved
+    profile: gates for a kind of service, besides those above; one of the same name and stage stands instead
+    without: names of gates of the profile that are left out
     hosts: that gates may ask besides loopback and the pods: names, patterns such as *.igaming.svc, networks
     metrics: the Prometheus of gates that name none
     deadline: for all gates of a stage together, from its first question; a gate without a verdict then said no
@@ -225,9 +230,48 @@ class Gates(Struct, frozen=True, kw_only=True):
     before: Stage = ()
     during: Stage = ()
     after: Stage = ()
+    profile: Profile | None = None
+    without: Annotated[tuple[Label, ...], Meta(extra={"unique": ""})] = ()
     hosts: Annotated[tuple[HostPattern, ...], Meta(extra={"unique": ""})] = ()
     metrics: Metrics | None = None
     deadline_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.profile:
+            self._add(gates_of(self.profile))
+        lost = next((one.name for one in self.all if _without_metrics(one, self.metrics)), None)
+        if lost:
+            raise ValueError(
+                f"gate {lost} asks a Prometheus and none is named; expected metrics: {{url: ...}}"
+            )
+
+    @property
+    def all(self) -> tuple[Gate, ...]:
+        return (*self.before, *self.during, *self.after)
+
+    def _add(self, preset: dict[str, Any]) -> None:
+        """Add the gates of a profile, before those that the spec names itself."""
+        names = {one["name"] for stage in preset.values() for one in stage}
+        if strange := set(self.without) - names:
+            raise ValueError(f"without: {min(strange)} is none of {', '.join(sorted(names))}")
+        for stage, gates in preset.items():
+            own: Stage = getattr(self, stage)
+            taken = {*self.without, *(one.name for one in own)}
+            more = (_gate(one) for one in gates if one["name"] not in taken)
+            force_setattr(self, stage, (*more, *own))
+
+
+def _gate(said: dict[str, Any]) -> Gate:
+    """Read a gate as a spec file says it."""
+    reader = Reader([])
+    found: Gate = reader.read(node(said, Place("profile")), shape(Gate), "")
+    if reader.problems:
+        raise SpecError(reader.problems)
+    return found
+
+
+def _without_metrics(gate: Gate, metrics: Metrics | None) -> bool:
+    return gate.ask.kind == "prometheus" and not gate.ask.options.url and metrics is None
 
 
 class Spec(Struct, frozen=True, kw_only=True):
@@ -385,6 +429,35 @@ def _warnings(reader: Reader) -> Iterator[Problem]:
         yield place.problem(
             "spec.gates.during", "never asked by blueGreen, which shifts once; expected before or after"
         )
+
+
+def said(gate: Gate) -> str:
+    """Write a gate in a line, as a spec file may say it: without its name and what is so by default."""
+    plain = Gate(name=gate.name, ask=gate.ask)
+    whole, usual = written(gate), written(plain)
+    kind = gate.ask.kind
+    own = {
+        key: value for key, value in whole.items() if key not in (kind, "name") and value != usual.get(key)
+    }
+    return _flow({kind: lean(gate.ask.options), **own})[1:-1]
+
+
+def lean(options: Any) -> dict[str, Any]:
+    """Write the options of a gate without those that are so by default."""
+    cls: Any = type(options)
+    own = {key(one.name) for one in shape(cls).fields if getattr(options, one.name) != default(one)}
+    return {name: value for name, value in written(options).items() if name in own}
+
+
+def _flow(value: Any) -> str:
+    """Write plain JSON as YAML has it in a line: {path: /healthz, expect: [200, 204]}."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_flow(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    text = value if isinstance(value, str) else json.dumps(value)
+    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z/][\w./-]*|[0-9.]+(ms|s|m|h)", text)
+    return text if plain or not isinstance(value, str) else json.dumps(text, ensure_ascii=False)
 
 
 def canonical(app: App) -> dict[str, Any]:

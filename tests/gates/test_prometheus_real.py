@@ -231,11 +231,10 @@ def test_what_is_waiting_for_money(scraped, template):
 
 def test_the_oldest_price_decides(scraped):
     def prices(age):
-        stamps = "".join(
+        return "".join(
             f'odds_updated_timestamp_seconds{{app="wallet",market="{market}"}} {time.time() - each}\n'
             for market, each in (("a", 0), ("b", age))
         )
-        return stamps
 
     with told(scraped, prices(1)):
         assert measured(scraped, template="odds-staleness").answer is Answer.PASS
