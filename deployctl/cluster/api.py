@@ -153,7 +153,11 @@ class Api:
             "cert_reqs": "cert_reqs",
         }
         trust = {theirs: known[ours] for ours, theirs in keys.items() if known.get(ours) is not None}
-        headers = [f"{name}: {value}" for name, value in self._headers(login, Request("GET", path)).items()]
+        headers = [
+            f"{name}: {value}"
+            for name, value in self._headers(login, Request("GET", path)).items()
+            if name != "Accept"  # what is upgraded is not JSON
+        ]
         return f"ws{login.host.removeprefix('http')}{path}", headers, trust
 
     def lines(self, request: Request, silence_seconds: float) -> Iterator[Json]:

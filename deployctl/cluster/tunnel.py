@@ -74,13 +74,20 @@ class _Forward(threading.Thread):
         self._open: list[Any] = [first]
 
     def run(self) -> None:
-        with contextlib.suppress(OSError, DeployctlError):  # the end of the context closes what listens
+        with contextlib.suppress(OSError):  # the end of the context closes what listens
             while True:
-                near, _ = self._listening.accept()
-                far, self._first = self._first or self._again(), None
-                self._open += [near, far]
-                for pump in (_up, _down):
-                    threading.Thread(target=pump, args=(near, far), name="port-forward", daemon=True).start()
+                self._carry(self._listening.accept()[0])
+
+    def _carry(self, near: socket.socket) -> None:
+        """Carry one connection; it is hung up where there is no way on."""
+        try:
+            far, self._first = self._first or self._again(), None
+        except DeployctlError:
+            near.close()
+            return
+        self._open += [near, far]
+        for pump in (_up, _down):
+            threading.Thread(target=pump, args=(near, far), name="port-forward", daemon=True).start()
 
     def end(self) -> None:
         """Close everything, so that no thread is left waiting."""

@@ -15,6 +15,7 @@ from deployctl.gates.reach import Address, Socket, check_address, each
 from strategies.analysis import Answer, Measurement
 
 MOST_BYTES = 65536
+LINGER_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,18 @@ class Tcp:
             if not more or len(heard) > MOST_BYTES:
                 said = cut(printable(heard[:80].decode(errors="replace")))
                 return Measurement(Answer.FAIL, f"{where}: it said {said!r}, expected {self.expect!r}")
-        return Measurement(
-            Answer.PASS, f"{where}: connected" + (f", said {self.expect!r}" * bool(self.expect))
-        )
+        if not self.expect and not self.address and _hung_up(connection, end):
+            return Measurement(Answer.FAIL, f"{where}: the connection was refused, or hung up at once")
+        more = f", said {self.expect!r}" if self.expect else ""
+        return Measurement(Answer.PASS, f"{where}: connected{more}")
+
+
+def _hung_up(connection: socket.socket, end: float) -> bool:
+    """Wait a moment for the end: a port-forward is there before it is known whether anybody listens behind it."""
+    connection.settimeout(max(0.001, min(LINGER_SECONDS, end - time.monotonic())))
+    try:
+        return not connection.recv(1)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
