@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -13,6 +14,7 @@ from deployctl.errors import DeployctlError
 from deployctl.gates import Asked, Page
 from deployctl.gates.credential import NOTHING, Revealed
 from deployctl.gates.hosts import resolved
+from strategies.analysis import Measurement
 
 MOST_BYTES = 2**20
 MOST_LETTERS = 200  # of somebody else's words in evidence
@@ -115,6 +117,11 @@ def _read(answer: Any, end: float, seconds: float) -> bytes:
         if time.monotonic() > end:
             raise DeployctlError(f"the answer did not end within {seconds:g}s")
     return bytes(taken)
+
+
+def scrubbed(one: Measurement, bearer: Revealed) -> Measurement:
+    """Take a token out of evidence: a server may repeat what it was sent."""
+    return replace(one, evidence=bearer.scrub(one.evidence)) if bearer.plain else one
 
 
 def cut(text: str) -> str:

@@ -15,8 +15,8 @@ from msgspec import Meta
 from deployctl.errors import DeployctlError
 from deployctl.foreign import printable
 from deployctl.gates import Asked, Page
-from deployctl.gates.credential import Credential, FilePath, revealed
-from deployctl.gates.fetch import Url, check_url, fetch, shown
+from deployctl.gates.credential import Credential, FilePath, Revealed, revealed
+from deployctl.gates.fetch import Url, check_url, fetch, scrubbed, shown
 from deployctl.gates.field import Field
 from strategies.analysis import Answer, Measurement
 
@@ -83,9 +83,12 @@ class Http:
     def measure(self, asked: Asked) -> Measurement:
         """Ask every pod or the one address; the first that does not answer as expected decides."""
         try:
-            ways = self._ways(asked)
+            bearer = revealed(self.token, asked)
         except DeployctlError as error:
             return Measurement(Answer.UNKNOWN, str(error))
+        return scrubbed(self._asked(self._ways(asked, bearer), asked), bearer)
+
+    def _asked(self, ways: list[tuple[str, Way]], asked: Asked) -> Measurement:
         answers = []
         for where, way in ways:
             answers.append(self._ask(where, way, asked.timeout_seconds))
@@ -93,15 +96,13 @@ class Http:
                 return answers[-1]
         return self._all(answers)
 
-    def _ways(self, asked: Asked) -> list[tuple[str, Way]]:
+    def _ways(self, asked: Asked, bearer: Revealed) -> list[tuple[str, Way]]:
         """List whom it asks, each with the way to it: (time in seconds) -> its page."""
         if self.url:
-            return [(shown(self.url), self._way_to_url(self.url, asked))]
+            return [(shown(self.url), self._way_to_url(self.url, asked, bearer))]
         return [(f"{pod['metadata']['name']}{self.path}", self._way_to(pod, asked)) for pod in asked.pods]
 
-    def _way_to_url(self, url: str, asked: Asked) -> Way:
-        bearer = revealed(self.token, asked)
-
+    def _way_to_url(self, url: str, asked: Asked, bearer: Revealed) -> Way:
         def ask(seconds: float) -> Page:
             here = replace(asked, timeout_seconds=seconds)
             return fetch(here, url, bearer=bearer, authority=self.ca)

@@ -15,7 +15,7 @@ from deployctl.errors import DeployctlError
 from deployctl.gates import Asked, Page
 from deployctl.gates.bounds import bounded, check_bounds
 from deployctl.gates.credential import Credential, FilePath, Revealed, revealed
-from deployctl.gates.fetch import Url, check_url, fetch, shown
+from deployctl.gates.fetch import Url, check_url, fetch, scrubbed, shown
 from deployctl.gates.promql import Nothing, Series, Server, folded, quoted
 from deployctl.gates.templates import TEMPLATES, Template
 from strategies.analysis import Answer, Measurement
@@ -160,14 +160,19 @@ class Prometheus:
         if not where:
             return Measurement(Answer.UNKNOWN, "no Prometheus is named: neither url nor spec.gates.metrics")
         try:
-            server = Server(self._post(where, asked))
+            post = self._post(where, asked)
+        except DeployctlError as error:
+            return Measurement(Answer.UNKNOWN, f"{shown(where)}: {error}")
+        return scrubbed(self._asked(Server(post), asked, shown(where)), post.bearer)
+
+    def _asked(self, server: Server, asked: Asked, where: str) -> Measurement:
+        try:
             return self._compared(server, asked) if self.compare else self._judged(server, asked)
         except Nothing as error:
             return Measurement(Answer.UNKNOWN, f"{self._named()}: {error}", samples=0, empty=True)
         except DeployctlError as error:
-            return Measurement(
-                Answer.UNKNOWN, f"{shown(where)}: {error}".replace(f"{shown(where)}: " * 2, "")
-            )
+            told = str(error)
+            return Measurement(Answer.UNKNOWN, told if told.startswith(where) else f"{where}: {told}")
 
     def _named(self) -> str:
         return self.template or self.query or "compare"

@@ -73,8 +73,8 @@ class Tcp:
                 return Measurement(Answer.FAIL, f"{where}: it said {said!r}, expected {self.expect!r}")
         if not self.expect and not self.address and _hung_up(connection, end):
             return Measurement(Answer.FAIL, f"{where}: the connection was refused, or hung up at once")
-        more = f", said {self.expect!r}" if self.expect else ""
-        return Measurement(Answer.PASS, f"{where}: connected{more}")
+        said = f", said {self.expect!r}" if self.expect else ""
+        return Measurement(Answer.PASS, f"{where}: connected{said}")
 
 
 def _hung_up(connection: socket.socket, end: float) -> bool:

@@ -40,10 +40,10 @@ Version = Literal["1.2", "1.3"]
 
 @dataclass(frozen=True)
 class Tls:
-    """Look at the certificate of every pod on trial, of an address such as the live front door, of a Secret or a Certificate.
+    """Look at the certificate of every pod on trial, of an address, of a Secret or of a Certificate.
 
     names: that the certificate must be good for; the first is asked for (SNI)
-    address: host and port, instead of the pods; its host must be among spec.gates.hosts
+    address: host and port, such as the live front door, instead of the pods; its host must be among spec.gates.hosts
     port: number or name of the pods' port; the targetPort of the first listed Service unless it is given
     ca: a file of certificates that the chain must end in, instead of those of this machine
     validFor: how long it must still be good

@@ -10,8 +10,8 @@ from typing import ClassVar, Literal
 
 from deployctl.errors import DeployctlError
 from deployctl.gates import Asked, Page
-from deployctl.gates.credential import Credential, FilePath, revealed
-from deployctl.gates.fetch import Url, check_url, fetch, shown
+from deployctl.gates.credential import Credential, FilePath, Revealed, revealed
+from deployctl.gates.fetch import Url, check_url, fetch, scrubbed, shown
 from deployctl.gates.field import Field, as_text, parsed
 from strategies.analysis import Answer, Measurement
 
@@ -55,12 +55,14 @@ class Webhook:
         """Ask once and judge by the convention."""
         where = shown(self.url)
         try:
-            page = self._fetch(asked)
+            bearer = revealed(self.token, asked)
+            page = self._fetch(asked, bearer)
         except DeployctlError as error:
             return Measurement(Answer.UNKNOWN, str(error))
-        return self._by_status(where, page) if self.like == "flagger" else self._by_answer(where, page)
+        judge = self._by_status if self.like == "flagger" else self._by_answer
+        return scrubbed(judge(where, page), bearer)
 
-    def _fetch(self, asked: Asked) -> Page:
+    def _fetch(self, asked: Asked, bearer: Revealed) -> Page:
         method = "POST" if self.like == "flagger" else self.method
         return fetch(
             asked,
@@ -68,7 +70,7 @@ class Webhook:
             method=method,
             headers={"Content-Type": "application/json", **self.headers},
             body=self._body(asked) if method == "POST" else None,
-            bearer=revealed(self.token, asked),
+            bearer=bearer,
             authority=self.ca,
         )
 

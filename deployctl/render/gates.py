@@ -40,7 +40,7 @@ def explanation(one: Explained) -> str:
 
 
 def _lines(one: Explained) -> Iterator[str]:
-    yield f"{one.name}: {one.about}"
+    yield from _wrapped(f"{one.name}: {one.about}", "", "  ")
     if one.extra:
         yield f"needs an extra: pip install 'deployctl[{one.extra.partition(',')[0]}]' ({one.extra})"
     yield from _listed("rights", one.rights)
