@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
@@ -15,8 +15,8 @@ from deployctl.gates import Asked
 from deployctl.gates.credential import Credential, FilePath, revealed
 from deployctl.gates.deadline import Deadline, within
 from deployctl.gates.findings import Finding, failed, folded, judged, passed, unknown
-from deployctl.gates.mysql import PORT, Login, Session, session
-from deployctl.gates.peers import Connections, NotNegative, Peer, Share, Tls, Word, need
+from deployctl.gates.mysql import PORT, Session, session
+from deployctl.gates.peers import Connections, Login, NotNegative, Peer, Share, Tls, Word, need
 from strategies.analysis import Measurement
 
 STATUS = (
@@ -51,8 +51,6 @@ class Node:
 class Galera:
     """Ask every node of a Galera cluster whether the cluster can bear a new revision now.
 
-    rights: a user without any, for the status of a node; GRANT PROCESS ON *.* for `connections`; GRANT SLAVE MONITOR ON *.* (MySQL: REPLICATION CLIENT) for `replicas`
-
     nodes: every node by its own address, never the balancer's
     user: asked as this user
     password: where its password is
@@ -69,6 +67,18 @@ class Galera:
     replicas: asynchronous replicas of the cluster
     lag: how far such a replica may be behind
     """
+
+    EXTRA: ClassVar = "mysql"
+    RIGHTS: ClassVar = (
+        "a user of its own, without any right, for the status of a node",
+        "connections: GRANT PROCESS ON *.*",
+        "replicas: GRANT SLAVE MONITOR ON *.* (MySQL: REPLICATION CLIENT)",
+    )
+    UNKNOWNS: ClassVar = (
+        "a node that cannot be asked, a wrong password, no answer in time",
+        "a server that is no node of Galera",
+        "a user that may not see the connections of others, where `connections` is given",
+    )
 
     nodes: Annotated[tuple[Peer, ...], Meta(min_length=1)]
     user: Word
@@ -92,7 +102,7 @@ class Galera:
 
     def _asked(self, asked: Asked, deadline: Deadline) -> Measurement:
         need("pymysql", "mysql")
-        login = Login(self.user, revealed(self.password, asked), self.tls, self.ca)
+        login = Login(self.user, revealed(self.password, asked), self.tls, self.ca, asked.hosts)
         with ExitStack() as open_sessions:
             silent: list[Finding] = []
             sessions = list(self._opened(self.nodes, login, deadline, silent, open_sessions))

@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from deployctl.errors import DeployctlError
 from deployctl.gates import Asked
-from deployctl.gates.credential import Credential, FilePath, Revealed, revealed
+from deployctl.gates.credential import Credential, FilePath, revealed
 from deployctl.gates.deadline import Deadline, within
 from deployctl.gates.findings import Finding, failed, folded, judged, unknown
-from deployctl.gates.peers import NotNegative, Peer, Positive, Tls, Word, addresses, need
+from deployctl.gates.hosts import resolved
+from deployctl.gates.peers import Login, NotNegative, Peer, Positive, Tls, Word, need
 from strategies.analysis import Measurement
 
 if TYPE_CHECKING:
@@ -58,8 +59,6 @@ class Group:
 class Kafka:
     """Ask a Kafka cluster whether its partitions are safe and its consumer groups keep up.
 
-    rights: Describe and DescribeConfigs on the topics, Describe on the groups, and Read on the topics for `age`; nothing is committed
-
     brokers: brokers to begin with
     user: SASL user; no login unless it is given
     password: where its password is
@@ -71,6 +70,17 @@ class Kafka:
     groups: consumer groups that are looked into
     window: how long the lag is watched where `growth` is given
     """
+
+    EXTRA: ClassVar = "kafka"
+    RIGHTS: ClassVar = (
+        "Describe and DescribeConfigs on the topics, Describe on the groups",
+        "age: Read on the topics; nothing is committed, and no group is joined",
+    )
+    UNKNOWNS: ClassVar = (
+        "brokers that cannot be asked, a wrong password, no answer in time",
+        "a group that has never committed, unless its topics are named",
+        "an oldest event that could not be read in time",
+    )
 
     brokers: Annotated[tuple[Peer, ...], Meta(min_length=1)]
     user: Word | None = None
@@ -89,7 +99,8 @@ class Kafka:
 
     def _asked(self, asked: Asked, deadline: Deadline) -> Measurement:
         need("confluent_kafka", "kafka")
-        cluster = Cluster(self, revealed(self.password, asked), deadline)
+        login = Login(self.user or "", revealed(self.password, asked), self.tls, self.ca, asked.hosts)
+        cluster = Cluster(self, login, deadline)
         topics = cluster.topics(self.topics)
         findings = [self._brokers(cluster.brokers), *_partitions(cluster, topics, self.topics)]
         for one in self.groups:
@@ -139,7 +150,7 @@ class Cluster:
     """A cluster as the official client sees it."""
 
     gate: Kafka
-    password: Revealed
+    login: Login
     deadline: Deadline
     brokers: int = 0
     _reasons: list[str] = field(default_factory=list)
@@ -156,7 +167,7 @@ class Cluster:
 
     def _settings(self) -> dict[str, Any]:
         for one in self.gate.brokers:
-            addresses(one.host, one.port or PORT)  # refuses what no gate may ask
+            resolved(one.host, one.port or PORT, self.login.hosts)  # refuses what no gate may ask
         protocol = ("SASL_" if self.gate.user else "") + ("SSL" if self.gate.tls == "verify" else "PLAINTEXT")
         return {
             "bootstrap.servers": self._bootstrap(),
@@ -176,7 +187,7 @@ class Cluster:
         return {
             "sasl.mechanism": self.gate.mechanism,
             "sasl.username": self.gate.user,
-            "sasl.password": self.password.plain,
+            "sasl.password": self.login.password.plain,
         }
 
     @contextmanager
@@ -190,7 +201,7 @@ class Cluster:
             if hasattr(self, "_admin"):
                 self._admin.poll(0)
             told = self._reasons[0] if self._reasons else _words(error)
-            raise DeployctlError(self.password.scrub(f"{self.deadline.at}: {told}")) from None
+            raise DeployctlError(self.login.password.scrub(f"{self.deadline.at}: {told}")) from None
 
     def _timeout(self) -> dict[str, float]:
         return {"request_timeout": self.deadline.left()}

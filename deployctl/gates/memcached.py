@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
@@ -46,8 +46,6 @@ class Watched:
 class Memcached:
     """Ask every memcached server whether it can bear a new revision now.
 
-    rights: none; a way to the port, whose text protocol is asked for `stats`. Servers that ask for SASL cannot be asked
-
     servers: every server by its own address, in the order of the app's own list
     memory: the share of the memory that may be used; a cache that is full for good is at 1
     window: how long counters are watched
@@ -56,6 +54,13 @@ class Memcached:
     more: how many connections the new revision opens beside today's: its pool times its most pods
     hits: how warm the cache must be; not measured unless it is given
     """
+
+    RIGHTS: ClassVar = ("none; a way to the port, whose text protocol is asked for `stats`",)
+    UNKNOWNS: ClassVar = (
+        "a server that cannot be asked, or asks for a login (SASL); no answer in time",
+        "fewer look-ups in the window than `hits.lookups`",
+        "a server that was started anew in the window",
+    )
 
     servers: Annotated[tuple[Peer, ...], Meta(min_length=1)]
     memory: Share = 0.9
@@ -67,14 +72,14 @@ class Memcached:
 
     def measure(self, asked: Asked) -> Measurement:
         """Ask every server twice, a window apart; every check that says no is told, and of which server."""
-        return within(asked.timeout_seconds, self._asked)
+        return within(asked.timeout_seconds, lambda deadline: self._asked(asked, deadline))
 
-    def _asked(self, deadline: Deadline) -> Measurement:
+    def _asked(self, asked: Asked, deadline: Deadline) -> Measurement:
         silent: list[Finding] = []
-        before = {one: said for one in self.servers if (said := _stats(one, deadline, silent))}
+        before = {one: said for one in self.servers if (said := _stats(one, asked.hosts, deadline, silent))}
         if before:
             deadline.pause(self.window_seconds)
-        after = {one: said for one in before if (said := _stats(one, deadline, silent))}
+        after = {one: said for one in before if (said := _stats(one, asked.hosts, deadline, silent))}
         watched = [Watched(one.called(PORT), before[one], said) for one, said in after.items()]
         findings = [finding.of(one.name) for one in watched for finding in self._judged(one)]
         if self.hits and watched:
@@ -105,10 +110,10 @@ class Memcached:
         yield judged("rejected", text, fine=refused == 0, expected="never")
 
 
-def _stats(one: Peer, deadline: Deadline, silent: list[Finding]) -> Stats:
+def _stats(one: Peer, hosts: tuple[str, ...], deadline: Deadline, silent: list[Finding]) -> Stats:
     """Read the counters of a server; one that cannot be asked is told."""
     try:
-        said = dict(_told(one, deadline))
+        said = dict(_told(one, hosts, deadline))
     except DeployctlError as error:
         silent.append(unknown("server", str(error)))
         return {}
@@ -118,10 +123,13 @@ def _stats(one: Peer, deadline: Deadline, silent: list[Finding]) -> Stats:
     return said
 
 
-def _told(one: Peer, deadline: Deadline) -> Iterator[tuple[str, str]]:
+def _told(one: Peer, hosts: tuple[str, ...], deadline: Deadline) -> Iterator[tuple[str, str]]:
     """Ask for `STAT name value` lines, which END ends."""
     called = one.called(PORT)
-    with closing(dial(called, one.host, one.port or PORT, deadline)) as line, line.makefile("rwb") as stream:
+    with (
+        closing(dial(called, (one.host, one.port or PORT), hosts, deadline)) as line,
+        line.makefile("rwb") as stream,
+    ):
         try:
             stream.write(b"stats\r\n")
             stream.flush()

@@ -9,24 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import DeployctlError
-from deployctl.gates.credential import Revealed
 from deployctl.gates.deadline import Deadline
-from deployctl.gates.peers import Tls, context, dial
+from deployctl.gates.peers import Login, context, dial
 
 if TYPE_CHECKING:
     from pymysql import Connection
 
 PORT = 3306
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Who asks, and how the way is protected."""
-
-    user: str
-    password: Revealed
-    tls: Tls = "verify"
-    ca: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,7 @@ def _connect(called: str, where: tuple[str, int], login: Login, deadline: Deadli
     import pymysql
 
     protected = {"ssl": context(login.ca)} if login.tls == "verify" else {"ssl_disabled": True}
-    line = dial(called, *where, deadline)
+    line = dial(called, where, login.hosts, deadline)
     made = pymysql.connect(
         host=where[0],
         port=where[1],

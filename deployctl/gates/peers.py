@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from deployctl.errors import DeployctlError
+from deployctl.gates.credential import Revealed
 from deployctl.gates.deadline import Deadline
 from deployctl.gates.hosts import resolved
 from strategies.quantities import WHOLE, Amount
@@ -29,8 +30,6 @@ Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1, extra={"expected": "a share from 0 to 1 such as 0.8"})]
 Tls = Literal["verify", "off"]
-
-EVERY = ("*",)  # but what gives out a machine's credentials
 
 
 @dataclass(frozen=True)
@@ -72,20 +71,26 @@ class Connections:
         return self.max_replicas + self.surge.of(self.max_replicas)
 
 
-def addresses(host: str, port: int) -> tuple[str, ...]:
-    """Give the addresses to connect to, each checked; raise DeployctlError where none may be."""
-    return resolved(host, port, EVERY)
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who asks, how the way is protected, and which hosts may be asked."""
+
+    user: str
+    password: Revealed
+    tls: Tls = "verify"
+    ca: str | None = None
+    hosts: tuple[str, ...] = ()
 
 
-def dial(called: str, host: str, port: int, deadline: Deadline) -> socket.socket:
+def dial(called: str, where: tuple[str, int], hosts: tuple[str, ...], deadline: Deadline) -> socket.socket:
     """Connect to one of the checked addresses of a host; the deadline may cut the connection.
 
     Raise DeployctlError where none of them takes it.
     """
     deadline.at, last = called, "it has no address"
-    for address in addresses(host, port):
+    for address in resolved(*where, hosts):
         try:
-            made = socket.create_connection((address, port), deadline.left())
+            made = socket.create_connection((address, where[1]), deadline.left())
         except OSError as error:
             last = error.strerror or str(error)
             continue

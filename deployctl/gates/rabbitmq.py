@@ -6,17 +6,18 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import quote
 
 from msgspec import Meta
 
 from deployctl.errors import DeployctlError
 from deployctl.gates import Asked
-from deployctl.gates.credential import Credential, FilePath, Revealed, revealed
+from deployctl.gates.credential import Credential, FilePath
 from deployctl.gates.deadline import Deadline, within
 from deployctl.gates.findings import Finding, failed, folded, judged, passed, shown, unknown
-from deployctl.gates.peers import NotNegative, Peer, Port, Share, Tls, Word, addresses, context
+from deployctl.gates.hosts import resolved
+from deployctl.gates.peers import Login, NotNegative, Peer, Port, Share, Tls, Word, context
 from strategies.analysis import Measurement
 
 if TYPE_CHECKING:
@@ -58,8 +59,6 @@ class Queue:
 class Rabbitmq:
     """Ask RabbitMQ's management API whether its nodes and queues can bear a new revision now.
 
-    rights: rabbitmqctl set_user_tags deployctl monitoring, and set_permissions -p VHOST deployctl '^$' '^$' '.*' for the virtual host of each queue
-
     nodes: nodes by their own addresses, never the balancer's; what only a node itself can tell is asked of each
     user: asked as this user
     password: where its password is
@@ -74,6 +73,16 @@ class Rabbitmq:
     more: how many connections the new revision opens beside today's: its pool times its most pods
     queues: queues that are looked into
     """
+
+    RIGHTS: ClassVar = (
+        "rabbitmqctl set_user_tags deployctl monitoring",
+        "rabbitmqctl set_permissions -p VHOST deployctl '^$' '^$' '.*' for the virtual host of each queue",
+    )
+    UNKNOWNS: ClassVar = (
+        "a node that cannot be asked, a wrong password, no answer in time",
+        "a queue whose numbers are not there yet",
+        "an oldest message without a timestamp, where `age` is given",
+    )
 
     nodes: Annotated[tuple[Peer, ...], Meta(min_length=1)]
     user: Word
@@ -94,8 +103,8 @@ class Rabbitmq:
         return within(asked.timeout_seconds, lambda deadline: self._asked(asked, deadline))
 
     def _asked(self, asked: Asked, deadline: Deadline) -> Measurement:
-        password = revealed(self.password, asked)
-        pages = [Pages(self, one, password, deadline) for one in self.nodes]
+        login = Login(self.user, self.password.reveal(asked), self.tls, self.ca, asked.hosts)
+        pages = [Pages(one, login, deadline) for one in self.nodes]
         findings = [found for one in pages for found in self._node(one)]
         answering = next((one for one in pages if one.answered), None)
         if answering:
@@ -166,12 +175,11 @@ class Missing(DeployctlError):
 class Pages:
     """The pages of one node's management API."""
 
-    def __init__(self, gate: Rabbitmq, node: Peer, password: Revealed, deadline: Deadline) -> None:
-        port = node.port or (TLS_PORT if gate.tls == "verify" else PORT)
+    def __init__(self, node: Peer, login: Login, deadline: Deadline) -> None:
+        port = node.port or (TLS_PORT if login.tls == "verify" else PORT)
         self.called = node.called(port)
         self.answered = False
-        self._gate, self._host, self._port = gate, node.host, port
-        self._password, self._deadline = password, deadline
+        self._host, self._port, self._login, self._deadline = node.host, port, login, deadline
 
     def check(self, name: str, path: str) -> Finding:
         """Ask a health check: 200 is well, and 503 is not and says why."""
@@ -193,7 +201,7 @@ class Pages:
 
     def _refused(self, status: int, said: Any) -> DeployctlError:
         reason = said.get("reason") or said.get("error") if isinstance(said, dict) else ""
-        return DeployctlError(self._password.scrub(f"{self.called}: {status} {reason or ''}".rstrip()))
+        return DeployctlError(self._login.password.scrub(f"{self.called}: {status} {reason or ''}".rstrip()))
 
     def _ask(self, path: str) -> tuple[int, Any]:
         import httpx
@@ -202,7 +210,7 @@ class Pages:
         try:
             status, body = self._fetched(path)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            words = self._password.scrub(str(error) or type(error).__name__)
+            words = self._login.password.scrub(str(error) or type(error).__name__)
             raise DeployctlError(f"{self.called}: {words}") from None
         try:
             said = json.loads(body)
@@ -214,11 +222,11 @@ class Pages:
         """Fetch from the address that was checked, under the name that the certificate has."""
         import httpx
 
-        secure = self._gate.tls == "verify"
-        address = addresses(self._host, self._port)[0]
+        secure = self._login.tls == "verify"
+        address = resolved(self._host, self._port, self._login.hosts)[0]
         where = f"[{address}]" if ":" in address else address
         url = f"http{'s' * secure}://{where}:{self._port}/api{path}"
-        with httpx.Client(verify=context(self._gate.ca) if secure else False, trust_env=False) as client:
+        with httpx.Client(verify=context(self._login.ca) if secure else False, trust_env=False) as client:
             request = client.build_request(
                 "GET",
                 url,
@@ -226,7 +234,7 @@ class Pages:
                 timeout=self._deadline.left(),
                 extensions={"sni_hostname": self._host},
             )
-            login = (self._gate.user, self._password.plain)
+            login = (self._login.user, self._login.password.plain)
             answer = client.send(request, auth=login, stream=True, follow_redirects=False)
             return answer.status_code, self._body(answer)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -14,8 +14,8 @@ from deployctl.gates import Asked
 from deployctl.gates.credential import Credential, FilePath, revealed
 from deployctl.gates.deadline import Deadline, within
 from deployctl.gates.findings import Finding, Size, failed, folded, judged, passed, shown, size_bytes, unknown
-from deployctl.gates.peers import NotNegative, Peer, Share, Tls, Word
-from deployctl.gates.resp import Line, Login, line
+from deployctl.gates.peers import Login, NotNegative, Peer, Share, Tls, Word
+from deployctl.gates.resp import Line, line
 from deployctl.gates.warmth import Warmth, warmth
 from strategies.analysis import Measurement
 
@@ -48,8 +48,6 @@ class Watched:
 class Redis:
     """Ask every Redis instance whether it can bear a new revision now.
 
-    rights: ACL SETUSER deployctl on >PASSWORD resetchannels +info +cluster|info; no key is read
-
     servers: every instance by its own address
     user: asked as this user of its ACL; the default user unless it is given
     password: where its password is
@@ -70,6 +68,16 @@ class Redis:
     cluster: hold that the instances are of a cluster that serves every slot
     hits: how warm a cache must be; not measured unless it is given
     """
+
+    RIGHTS: ClassVar = (
+        "ACL SETUSER deployctl on >PASSWORD resetchannels +info +cluster|info; no key is read",
+    )
+    UNKNOWNS: ClassVar = (
+        "an instance that cannot be asked, a wrong password, no answer in time",
+        "an instance without maxmemory, unless `limitless` is set",
+        "fewer look-ups in the window than `hits.lookups`",
+        "an instance that was started anew in the window",
+    )
 
     servers: Annotated[tuple[Peer, ...], Meta(min_length=1)]
     user: Word | None = None
@@ -96,7 +104,7 @@ class Redis:
         return within(asked.timeout_seconds, lambda deadline: self._asked(asked, deadline))
 
     def _asked(self, asked: Asked, deadline: Deadline) -> Measurement:
-        login = Login(self.user, revealed(self.password, asked), self.tls, self.ca)
+        login = Login(self.user or "", revealed(self.password, asked), self.tls, self.ca, asked.hosts)
         silent: list[Finding] = []
         with ExitStack() as into:
             lines = list(self._opened(login, deadline, into, silent))

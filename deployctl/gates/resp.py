@@ -9,21 +9,10 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from deployctl.errors import DeployctlError
-from deployctl.gates.credential import Revealed
 from deployctl.gates.deadline import Deadline
-from deployctl.gates.peers import Tls, context, dial
+from deployctl.gates.peers import Login, context, dial
 
 MOST_BYTES = 2**20  # of one answer: INFO is some kilobytes
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Who asks, and how the way is protected."""
-
-    user: str | None
-    password: Revealed
-    tls: Tls = "verify"
-    ca: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +56,7 @@ class Line:
 def line(called: str, where: tuple[str, int], login: Login, deadline: Deadline) -> Iterator[Line]:
     """Open a connection, log in, and close it; raise DeployctlError where that cannot be."""
     protection = context(login.ca) if login.tls == "verify" else None
-    raw = dial(called, *where, deadline)
+    raw = dial(called, where, login.hosts, deadline)
     try:
         deadline.at = called + " for TLS" * bool(protection)
         made = protection.wrap_socket(raw, server_hostname=where[0]) if protection else raw
