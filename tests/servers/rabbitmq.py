@@ -45,7 +45,7 @@ class Node:
             env={**environment(), **self.environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
             cwd=self.server.at,
             **_as_nobody(),
