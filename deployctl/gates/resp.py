@@ -62,7 +62,9 @@ def line(called: str, where: tuple[str, int], login: Login, deadline: Deadline) 
         made = protection.wrap_socket(raw, server_hostname=where[0]) if protection else raw
     except (OSError, ssl.SSLError) as error:
         raw.close()
-        raise DeployctlError(f"{called}: TLS: {getattr(error, 'reason', None) or error}") from None
+        why = getattr(error, "verify_message", "")
+        told = f"certificate verify failed: {why}" if why else getattr(error, "reason", None) or error
+        raise DeployctlError(f"{called}: TLS: {told}") from None
     with made, cast("BinaryIO", made.makefile("rwb")) as stream:
         one = Line(called, stream, login, deadline)
         if login.password.plain:

@@ -94,13 +94,13 @@ def _server(at: Path, name: str, data: Path, *options: str) -> Node:
 
 
 @contextmanager
-def nodes(at: Path, count: int, cluster: str = "deployctl") -> Iterator[list[Node]]:
+def nodes(at: Path, count: int, cluster: str = "deployctl", *more: str) -> Iterator[list[Node]]:
     """Give the nodes of one cluster, all of them synced; each joins by a copy of the first."""
     made: list[Node] = []
     with _ended(made):
         for number in range(count):
             members = "" if number == 0 else f"127.0.0.1:{made[0].cluster_port}"
-            made.append(_node(at, f"{cluster}{number}", cluster, members))
+            made.append(_node(at, f"{cluster}{number}", cluster, members, more))
             made[-1].server.ready = made[-1].synced
             made[-1].server.start()
         yield made
@@ -115,7 +115,7 @@ def _ended(made: list[Node]) -> Iterator[None]:
             one.server.stop()
 
 
-def _node(at: Path, name: str, cluster: str, members: str) -> Node:
+def _node(at: Path, name: str, cluster: str, members: str, more: tuple[str, ...]) -> Node:
     copies = free_port()
     provider = (
         "base_host=127.0.0.1", "base_port=@PORT@", "gmcast.listen_addr=tcp://127.0.0.1:@PORT@",
@@ -137,7 +137,7 @@ def _node(at: Path, name: str, cluster: str, members: str) -> Node:
         "--log-slave-updates",
         "--server-id=1",
     )
-    return _server(at, name, _data(at, name), *options)
+    return _server(at, name, _data(at, name), *options, *more)
 
 
 @contextmanager
