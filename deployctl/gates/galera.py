@@ -25,7 +25,9 @@ STATUS = (
     "wsrep_local_recv_queue", "wsrep_local_state_comment", "wsrep_ready", "threads_connected",
 )  # fmt: skip
 SETTINGS = ("max_connections", "read_only")
-OTHERS = "SELECT COUNT(*) AS seen, SUM(USER <> %s) AS others FROM information_schema.PROCESSLIST WHERE USER <> 'system user'"
+OTHERS = """
+SELECT COUNT(*) AS seen, SUM(USER <> %s AND ID <> CONNECTION_ID()) AS others
+FROM information_schema.PROCESSLIST WHERE USER <> 'system user'"""
 
 Status = dict[str, str]
 
@@ -195,7 +197,7 @@ class Galera:
 
     def _budget(self, node: Node, wanted: Connections, most: int) -> Finding:
         row = node.asks.rows(OTHERS, wanted.user)[0]
-        seen, others = int(row["seen"]), int(row["others"] or 0) - 1  # without this session
+        seen, others = int(row["seen"]), int(row["others"] or 0)
         if seen < int(node.after["threads_connected"]) - 1:
             how = f"GRANT PROCESS ON *.* TO '{self.user}'"
             return unknown("rights", f"{self.user} may not see the connections of others; {how}")

@@ -110,9 +110,16 @@ def idle_member(brokers, group="settlement", topic="bets"):
 
 @pytest.fixture
 def gate(brokers):
+    client = kafka.admin(*brokers)
+    eventually(lambda: _whole(client.list_topics(timeout=5)), 60)
     return Kafka(
         tuple(Peer("127.0.0.1", one.port) for one in brokers), tls="off", topics=("bets",), window_seconds=1.0
     )
+
+
+def _whole(seen):
+    partitions = [one for name in ("bets", "payouts") for one in seen.topics[name].partitions.values()]
+    return len(seen.brokers) == 3 and all(len(one.isrs) == len(one.replicas) for one in partitions)
 
 
 @pytest.fixture
