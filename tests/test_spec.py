@@ -98,7 +98,7 @@ def test_a_gate_is_its_settings_and_its_question():
             consecutive_error_limit=0,
             timeout_seconds=2.0,
             initial_delay_seconds=10.0,
-            ask=Chosen("http", Http("/healthz", (200, 204), "1.10", 8080, "https")),
+            ask=Chosen("http", Http("/healthz", (200, 204), "1.10", port=8080, scheme="https")),
         ),
     )
 
@@ -329,7 +329,7 @@ def test_the_canonical_form_spells_every_default_out():
             "workload": {"manifests": [], "deployment": "wallet", "services": ["wallet"]},
             "strategy": {"rolling": {"batch": "25%", "bake": "30s"}},
             "drain": {"preStop": "5s", "timeout": "600s", "onTimeout": "hold"},
-            "gates": {"before": [], "during": [], "after": []},
+            "gates": {"before": [], "during": [], "after": [], "without": [], "hosts": []},
         },
     }
 

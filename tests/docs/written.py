@@ -118,13 +118,17 @@ def templates() -> str:
         f"| `{name}` | {one.asks} | {span(one.min, one.max)} | {', '.join(f'`{key}`: `{value}`' for key, value in one.using.items())} | {one.why} |"
         for name, one in TEMPLATES.items()
     )
-    return "\n".join(("| template | asks for | passes | `using`, unless given | why |", "|--|--|--|--|--|", *rows))
+    return "\n".join(
+        ("| template | asks for | passes | `using`, unless given | why |", "|--|--|--|--|--|", *rows)
+    )
 
 
 def profiles() -> str:
     """Write a table of the profiles, with the bounds of their gates under traffic."""
     rows = (f"| `{name}` | {', '.join(map(_bound, gates_of(name)['after']))} |" for name in get_args(Profile))
-    return "\n".join(("| profile | under traffic, besides `health` and `restarts` before it |", "|--|--|", *rows))
+    return "\n".join(
+        ("| profile | under traffic, besides `health` and `restarts` before it |", "|--|--|", *rows)
+    )
 
 
 def _bound(gate: dict[str, Any]) -> str:
