@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployctl.memory import (
     COST,
     DETACHED_COST,
+    FIELD_MANAGER,
     HELD_SECONDS,
     LABEL,
     NO_DEADLINE,
@@ -121,7 +122,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
     """State the facts of one look; `stable` and `preview` are digests of pod templates."""
     memory, spec = look.memory, look.deployment["spec"]
     rounds = None if witness.drain is None else witness.rounds
-    sides = side(look, stable, rounds), side(look, preview, rounds)
+    sides = _connected(side(look, stable, rounds), look, preview), side(look, preview, rounds)
     template, settings = _template(spec["template"], stable, preview), Settings.of(look.deployment)
     whole = Observed(
         replicas=spec.get("replicas", 1),
@@ -155,6 +156,22 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         waited=witness.waited,
     )
     return ranked(whole, look.deployment) if stateful(look.deployment) else whole
+
+
+def _connected(stable: Side, look: Snapshot, preview: str) -> Side:
+    """Mark the pods of stable that were born before the last Service moved: connections stay where they were made."""
+    owner = replica_set(look.replica_sets, preview)
+    shifted = _shifted_at(look, hash_of(owner)) if owner else ""
+    born = {one["metadata"]["name"]: one["metadata"].get("creationTimestamp") or "" for one in look.pods}
+    pods = tuple(replace(pod, connected=born[pod.name] <= shifted) for pod in stable.pods)
+    return replace(stable, pods=pods)
+
+
+def _shifted_at(look: Snapshot, revision: str) -> str:
+    """Tell when we last wrote to a Service that is pinned to a revision, by the API server's own clock."""
+    moved = (one for one in look.services if (one["spec"].get("selector") or {}).get(HASH) == revision)
+    entries = (entry for one in moved for entry in one["metadata"].get("managedFields") or [])
+    return max((entry.get("time", "") for entry in entries if entry["manager"] == FIELD_MANAGER), default="")
 
 
 def _strays(look: Snapshot, stable: Side, preview: Side) -> tuple[Pod, ...]:

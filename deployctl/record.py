@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
-from deployctl.cluster.api import FIELD_MANAGER, MERGE_PATCH, Api, NotFound, Request, Stale
+from deployctl.cluster.api import MERGE_PATCH, Api, NotFound, Request, Stale
 from deployctl.cluster.paths import path
 from deployctl.errors import UsageError
 from deployctl.formats import VERSION, Entry, Word, known, releases_of
+from deployctl.memory import FIELD_MANAGER
 from deployctl.secrecy import masked
 from deployctl.spoken import cut
 

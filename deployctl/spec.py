@@ -235,6 +235,11 @@ class App(Header, frozen=True, kw_only=True):
         return self.metadata.namespace
 
     @property
+    def shakes_off(self) -> bool:
+        """Say whether old pods are restarted so that their connections move."""
+        return getattr(self.spec.strategy.options, "shake_off_after_seconds", None) is not None
+
+    @property
     def preview_service(self) -> str:
         """Name the front door of the preview, where its strategy has one."""
         return str(getattr(self.spec.strategy.options, "preview_service", ""))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from deployctl.by_hand import ByHand
 from deployctl.glance import Glance, Listed
 from deployctl.lock import fresh, holder_of
-from deployctl.memory import HELD_SECONDS, LABEL, Memory
+from deployctl.memory import FIELD_MANAGER, HELD_SECONDS, LABEL, Memory
 from deployctl.observe import (
     Open,
     Snapshot,
@@ -237,14 +237,14 @@ def _moved(look: Snapshot) -> str:
         entry
         for thing in (look.deployment, *look.services)
         for entry in thing["metadata"].get("managedFields") or []
-        if entry["manager"] == "deployctl"
+        if entry["manager"] == FIELD_MANAGER
     )
     return max((entry.get("time", "") for entry in ours), default="")
 
 
 def _foreign(deployment: Json, since: str) -> Iterator[Foreign]:
     for entry in deployment["metadata"].get("managedFields") or []:
-        if entry["manager"] == "deployctl" or entry.get("time", "") < since:
+        if entry["manager"] == FIELD_MANAGER or entry.get("time", "") < since:
             continue
         written = (entry.get("fieldsV1") or {}).get("f:spec") or {}
         fields = tuple(one for one in WRITTEN if f"f:{one}" in written)

@@ -7,6 +7,7 @@ from strategies.model import (
     Ask,
     Clean,
     Detach,
+    Discard,
     End,
     Finish,
     Hold,
@@ -171,6 +172,22 @@ def drained(seen: Observed, pods: tuple[Pod, ...], side: Side, key: str) -> Step
     if any(pod.endpoints for pod in pods):
         return Wait("detached", "the detached pods to leave the endpoints")
     return (spread(seen, side, key) or rounds_over(seen, pods, key)) if pods else None
+
+
+def shake_off(seen: Observed) -> Step | None:
+    """Restart old pods one by one, so that connections from before the shift move and a warm side stands idle.
+
+    A pod with open rounds is left until they have ended; past the deadline for one pod no other is touched.
+    """
+    connected = [pod for pod in seen.stable.pods if pod.connected and pod.rounds == 0]
+    if not connected:
+        return None
+    if seen.stable.complete:
+        return spread(seen, seen.stable, "old side") or Discard(connected[0].name)
+    key, ready = f"shaken but for {len(connected)}", f"{len(seen.stable.ready)} of {seen.stable.desired}"
+    if seen.waited.get(key, 0.0) >= seen.deadline_seconds:
+        return None
+    return Wait(key, f"the restarted old pod to be ready ({ready})", seen.deadline_seconds)
 
 
 def rounds_over(seen: Observed, pods: tuple[Pod, ...], key: str) -> Step | None:

@@ -17,12 +17,13 @@ from typing import Any
 
 import msgspec
 
-from deployctl.cluster.api import FIELD_MANAGER, JSON_PATCH, MERGE_PATCH, Request
+from deployctl.cluster.api import JSON_PATCH, MERGE_PATCH, Request
 from deployctl.cluster.paths import path
 from deployctl.memory import (
     ANNOTATION,
     COST,
     DETACHED_COST,
+    FIELD_MANAGER,
     HELD_SECONDS,
     LABEL,
     LABEL_VALUE,
@@ -102,7 +103,9 @@ class Writer:
                 return ServiceTraffic().valve(self._service(service), self.memory.dump(), on=on)
             case Admit() | Detach() | Clean():
                 return self._pod(action)
-            case Lower() | Discard():
+            case Discard(pod):
+                return self._discard(pod)
+            case Lower():
                 raise TypeError(f"{action}: only a StatefulSet has ordinals")
 
     def remember(self, memory: Memory) -> Request:
@@ -230,6 +233,17 @@ class Writer:
     def _only(self, _name: str) -> Json:
         """Say which pod of a name is meant, where names come back; a Deployment's never do."""
         return {}
+
+    def _discard(self, name: str) -> Request:
+        """Delete the very pod that was looked at, with the grace that it asks for."""
+        meta, where = self._known(name), path(self.look.deployment["metadata"]["namespace"], "pods", name)
+        options = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        only = {"preconditions": {"uid": meta["uid"]}} if meta else {}
+        return Request("DELETE", where, {**options, **only})
+
+    def _known(self, name: str) -> Json:
+        found = (one["metadata"] for one in self.look.pods if one["metadata"]["name"] == name)
+        return next(found, {})
 
 
 def forget_copy(replica_set: Json) -> Request:

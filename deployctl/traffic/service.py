@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployctl.cluster.api import FIELD_MANAGER, MERGE_PATCH, Request
+from deployctl.cluster.api import MERGE_PATCH, Request
 from deployctl.cluster.paths import path
-from deployctl.memory import ANNOTATION, LABEL, LABEL_VALUE, PREVIEW_OF, Memory
+from deployctl.memory import ANNOTATION, FIELD_MANAGER, LABEL, LABEL_VALUE, PREVIEW_OF, Memory
 from deployctl.workload import HASH
 
 Json = dict[str, Any]
