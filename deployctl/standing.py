@@ -25,7 +25,7 @@ from deployctl.observe import (
     stuck,
 )
 from deployctl.past import said
-from deployctl.published import Foreign, Last, Release, Revision, Row, Status, Statuses, Traffic
+from deployctl.published import Foreign, Last, Moved, Release, Revision, Row, Status, Statuses, Traffic
 from deployctl.record import Entry, Kept
 from deployctl.render import words
 from deployctl.template import digest, images
@@ -60,6 +60,7 @@ def status(at: Glance, kubectl: str = "kubectl") -> Status:
         foreign=tuple(_foreign(look.deployment, memory.at)) if memory else (),
         next=_next(at, seen, release),
         by_hand=ByHand(kubectl, look, memory).commands() if memory else (),
+        moved=_requests(at),
     )
 
 
@@ -212,6 +213,19 @@ def _traffic(look: Snapshot, service: Json) -> Traffic:
     counted = [hashes.get(pod, "") or "other" for pod in names]
     endpoints = {one: counted.count(one) for one in dict.fromkeys(counted)}
     return Traffic(name, endpoints, selector.get(HASH, ""), LABEL in selector)
+
+
+def _requests(at: Glance) -> Moved | None:
+    """Add up by revision what was counted; a revision whose pods did not tell is not there."""
+    if at.counted is None:
+        return None
+    rates: dict[str, float] = {}
+    for pod in at.look.pods:
+        rate = at.counted.rates.get(pod["metadata"]["uid"])
+        if rate is not None:
+            name = hash_in(pod["metadata"].get("labels") or {})
+            rates[name] = round(rates.get(name, 0.0) + rate, 1)
+    return Moved(rates, dict(at.counted.answers), at.counted.problems)
 
 
 def _last(kept: Kept) -> Last | None:

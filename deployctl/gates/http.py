@@ -53,7 +53,7 @@ class Http:
     def measure(self, asked: Asked) -> Measurement:
         """Ask once, every pod or the one address; the first that does not answer as expected decides."""
         if self.url:
-            return self._judge(_shown(self.url), *_fetch(self.url, asked.timeout_seconds))
+            return self._judge(_shown(self.url), *fetch(self.url, asked.timeout_seconds))
         answers = (self._ask(pod, asked) for pod in asked.pods)
         bad = next((one for one in answers if one.answer is not Answer.PASS), None)
         return bad or self._all(len(asked.pods))
@@ -113,7 +113,7 @@ def _stays(container: Json) -> bool:
     return container.get("restartPolicy") == "Always"
 
 
-def _fetch(url: str, timeout_seconds: float) -> tuple[int, bytes]:
+def fetch(url: str, timeout_seconds: float) -> tuple[int, bytes]:
     """Fetch an address; no answer is status 0 with the reason as its body."""
     import httpx
 
@@ -137,6 +137,12 @@ def _of_the_api(status: int, body: bytes) -> str:
         return ""
     ours = isinstance(said, dict) and (said.get("kind"), said.get("apiVersion")) == ("Status", "v1")
     return printable(str(said.get("message") or f"HTTP {status}")) if ours else ""
+
+
+def path_of(url: str) -> str:
+    """Give what is asked for at an address: `/version?full=1`."""
+    parts = urlsplit(url)
+    return urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 
 def _shown(url: str) -> str:
