@@ -56,7 +56,10 @@ def counted(
 def _rates(
     requests: Requests, proxy: Proxy, service: Json, pods: tuple[Json, ...], sleep: Callable[[float], None]
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Read every pod's counter twice. One that went back (its process began anew) has had what it says now."""
+    """Read every pod's counter twice. One that went back (its process began anew) has had what it says now.
+
+    A counter with labels is there from its first request on: where any pod tells it, the others have had none.
+    """
     ask = partial(_count, requests, proxy, service)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         began = time.monotonic()
@@ -64,8 +67,10 @@ def _rates(
         sleep(SPAN_SECONDS)
         second = list(threads.map(ask, pods))
         span = max(time.monotonic() - began, SPAN_SECONDS)
+    none = 0.0 if any(isinstance(one, float) for one in second) else _untold(requests)
     rates, problems = {}, []
-    for pod, before, now in zip(pods, first, second, strict=True):
+    for pod, *both in zip(pods, first, second, strict=True):
+        before, now = (none if one is None else one for one in both)
         if isinstance(before, str) or isinstance(now, str):
             problems.append(f"{pod['metadata']['name']}: {before if isinstance(before, str) else now}")
         else:
@@ -73,8 +78,12 @@ def _rates(
     return rates, tuple(problems)
 
 
-def _count(requests: Requests, proxy: Proxy, service: Json, pod: Json) -> float | str:
-    """Ask one pod how many requests it has had; where it does not say, why."""
+def _untold(requests: Requests) -> str:
+    return f"{requests.path} does not tell {requests.field or requests.metric}"
+
+
+def _count(requests: Requests, proxy: Proxy, service: Json, pod: Json) -> float | str | None:
+    """Ask one pod how many requests it has had; None where its page has no such counter, text where it has no page."""
     port = port_of(pod, service, requests.port)
     if port is None:
         return "it has no such port"
@@ -85,9 +94,8 @@ def _count(requests: Requests, proxy: Proxy, service: Json, pod: Json) -> float 
     if status != 200:
         return f"{requests.path}: {status}"
     count = _field(body, requests.field) if requests.field else _metric(body, requests.metric or "")
-    if isinstance(count, int | float) and not isinstance(count, bool):
-        return float(count)
-    return f"{requests.path} does not tell {requests.field or requests.metric}"
+    known = isinstance(count, int | float) and not isinstance(count, bool)
+    return float(count) if known else None
 
 
 def _field(body: bytes, name: str) -> Any:

@@ -79,6 +79,22 @@ def test_a_page_that_does_not_tell_is_a_problem_and_no_zero(says):
     assert found.problems[0] == "old-1: /metrics does not tell requests_total"
 
 
+def test_a_counter_that_only_some_pods_have_is_none_on_the_others():
+    """With labels it appears with its first request."""
+    pods = Pods(new_1=7)
+    told = pods.proxy
+
+    def proxy(name, *rest):
+        return told(name, *rest) if name == "new-1" else (200, b"# nothing yet")
+
+    found = counted(Census(requests=Requests(metric="requests_total")), proxy, service(), SIDES, pods.sleep)
+    assert {name: round(rate) for name, rate in found.rates.items()} == {
+        "uid of old-1": 0,
+        "uid of old-2": 0,
+        "uid of new-1": 7,
+    }
+
+
 def test_a_pod_that_does_not_answer_is_a_problem_and_the_others_are_counted():
     found = count(Pods(old_1=-300, new_1=3))
     assert set(found.rates) == {"uid of old-2", "uid of new-1"}
