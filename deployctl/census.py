@@ -94,8 +94,7 @@ def _count(requests: Requests, proxy: Proxy, service: Json, pod: Json) -> float 
     if status != 200:
         return f"{requests.path}: {status}"
     count = _field(body, requests.field) if requests.field else _metric(body, requests.metric or "")
-    known = isinstance(count, int | float) and not isinstance(count, bool)
-    return float(count) if known else None
+    return float(count) if isinstance(count, int | float) and not isinstance(count, bool) else None
 
 
 def _field(body: bytes, name: str) -> Any:

@@ -22,7 +22,7 @@ DETACH = (
     "let ",
     "detach ",
     "open round",
-    "hold 4 stable and 2 preview pods",
+    "hold 4 stable and 4 preview pods",
     "every pod serves",
 )
 KEEP_OLD = (
@@ -55,11 +55,13 @@ def killed_at(app: App, point: str, revision: str) -> None:
 
 def ended(app: App, word: str, point: str) -> str:
     """Let another process end it, and the same command again find nothing to do; give the one revision that is left."""
+    print(f"\n{point}, {word}", end="", flush=True)
     done = app.run(word, app.name, *(("-y",) if word == "rollback" else ()))
     assert done.returncode == 0, f"{point}\n{done.stderr}"
     (left,) = app.live_revisions()
     assert app.live_revisions() == {left: 6}, point
-    assert as_before(app), point
+    left_alone = as_before(app)
+    assert left_alone, point
     return left
 
 
