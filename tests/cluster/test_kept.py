@@ -93,6 +93,8 @@ def test_while_the_old_side_is_kept_nothing_that_others_do_costs_a_request(balan
     promoted = app.release("--wait", "promoted")
     assert promoted.returncode == 0, promoted.stderr
     size = 6
+    budget = app.get("pdb")["status"]
+    assert (budget["currentHealthy"], budget["disruptionsAllowed"]) == (12, 7), "it counts both sides"
     with under_load(app):
         for verb, do in VERBS.items():
             do(app)
