@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.platform import QUICK, App, Platform, grant, platform
 from tests.cluster.running import Running
 
+LONG = {"blueGreen": {"keepOld": "5m"}, "rolling": {"bake": "5m"}}
+SHORT = {"blueGreen": {"keepOld": "2s"}, "rolling": {"bake": "1s"}}
 OTHER = {
     "blueGreen": {"rolling": {"batch": "50%", "bake": "1s"}},
     "rolling": {"blueGreen": {"keepOld": "2s"}},
@@ -74,13 +77,16 @@ def aborted(igaming: Platform, revision: str, stays: str) -> None:
     running = {}
     for name, app in igaming.apps.items():
         app.env(REVISION=revision)
+        app.strategy(**LONG[strategy_of(app)])
         running[name] = Running(app, "release", str(app.spec))
     for one in running.values():
-        one.told("shift 100%" if "blueGreen" in one.app.spec.read_text() else "let ", timeout=120.0)
+        one.told("keepOld to pass" if strategy_of(one.app) == "blueGreen" else "to bake", timeout=120.0)
     codes = all_at_once(igaming, lambda app: ("abort", app.name))
     assert set(codes.values()) == {0}, codes
-    assert {one.ends() for one in running.values()} <= {3, 6}
+    assert {name: one.ends() for name, one in running.items()} == dict.fromkeys(running, 6)
     assert revisions(igaming) == {stays}
+    for app in igaming.apps.values():
+        app.strategy(**SHORT[strategy_of(app)])
 
 
 def rolled_back(igaming: Platform, to: str) -> None:
@@ -99,12 +105,16 @@ def igaming(cluster: Cluster, shared_namespace: str, tmp_path_factory: pytest.Te
     return platform(cluster, shared_namespace, tmp_path_factory.mktemp("platform")).installed()
 
 
+def strategy_of(app: App) -> str:
+    (name,) = yaml.safe_load(app.spec.read_text())["spec"]["strategy"]
+    return str(name)
+
+
 def swapped(app: App) -> None:
     """Let it be released by the other strategy."""
 
     def change(spec: Any) -> None:
-        (was,) = spec["spec"]["strategy"]
-        spec["spec"]["strategy"] = OTHER[was]
+        spec["spec"]["strategy"] = OTHER[strategy_of(app)]
         spec["spec"]["gates"].pop("during", None)
 
     app.edit("deployctl.yaml", change)
