@@ -8,13 +8,14 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from deployctl import plugins
-from deployctl.cluster.api import Api, Stale
+from deployctl.cluster.api import Api, Stale, Unreachable
 from deployctl.cluster.ordinal_patches import writer_of
 from deployctl.cluster.patches import forget_copy
 from deployctl.cluster.view import Names, View
@@ -158,10 +159,14 @@ def _wide(service: Json) -> Json:
 
 
 def forget_copies(api: Api, there: Found) -> None:
-    """Take our annotation off ReplicaSets where nothing is in flight: its writer died right before that."""
+    """Take our annotation off ReplicaSets where nothing is in flight: its writer died right before that.
+
+    It stands in nobody's way, so no command fails for it: the next one takes off what this one cannot.
+    """
     for one in there.replica_sets:
         if there.memory is None and annotation(one):
-            api.send(forget_copy(one))
+            with suppress(Stale, Unreachable):
+                api.send(forget_copy(one))
 
 
 def _strategy(there: Found, memory: Memory, app: App | None) -> Strategy:

@@ -23,8 +23,10 @@ SECONDS: dict[str, float] = {"timeout": 15.0, "tooMany": 3.0, "stale": 5.0, "slo
 
 EVERY = ("killBefore", "dropBefore", "timeout", "tooMany", "error", "unavailable", "lockLost", "clockJumps")
 WRITES = (*EVERY, "killAfter", "dropAfter", "conflict")
-READS = (*EVERY, "gone", "stale")
+READS = (*EVERY, "stale")
+LISTS = (*READS, "gone")
 WATCHES = (*EVERY, "gone", "slowWatch", "truncated")
+LISTED = frozenset({"deployments", "replicasets", "pods", "services", "endpointslices", "configmaps"})
 THENS = ("resume", "rollback")
 PLANNED = frozenset({"lockLost", "clockJumps"})  # which the stage does, and no plan of the sandbox
 
@@ -52,7 +54,9 @@ def befalling(call: Call) -> tuple[str, ...]:
     """Name the faults that make a difference to a call: a read that is killed after it is killed before the next."""
     if call.method != "GET":
         return WRITES
-    return WATCHES if "watch" in call.query else READS
+    if "watch" in call.query:
+        return WATCHES
+    return LISTS if call.path.rpartition("/")[2] in LISTED else READS
 
 
 @cache
@@ -84,7 +88,8 @@ class Run:
         self.stage = self.scenario.at_rest(seed)
         self.witness = Witness(self.stage, self.scenario)
         self.sent = 0  # calls of the act
-        self.began = False  # whether the act had written to the Deployment when the fault befell it
+        self.began = False  # whether the process had written to the Deployment when the fault befell it
+        self.befell: Call | None = None
 
     def acted(self) -> list[Process]:
         """Run the scenario alone."""
@@ -133,9 +138,13 @@ class Run:
         return Fault(kind, call=self.trial.call, seconds=SECONDS.get(kind, 1.0))
 
     def _exits(self, *, last: bool) -> frozenset[int]:
-        """Say how a command may end: as it always does, unless the fault came while it only looked."""
+        """Say how a command may end: as it always does, unless the fault came before its first write to the workload.
+
+        A lock that is lost ends it at any time, and so does one that looks lost: the API never shows a Lease as it was.
+        """
         promised = frozenset(self.scenario.exits if last else (0, 4))
-        if self.trial.fault in {"", "clockJumps"} or (self.began and self.trial.fault != "lockLost"):
+        lock = self.trial.fault == "stale" and self.befell is not None and "/leases/" in self.befell.path
+        if self.trial.fault in {"", "clockJumps"} or (self.began and not lock and self.trial.fault != "lockLost"):
             return promised
         return promised | {1, 2, 6, 7}
 
@@ -143,7 +152,7 @@ class Run:
         self.sent += 1
         if self.sent != self.trial.call:
             return
-        self.began = self.witness.memory() is not None
+        self.began, self.befell = process.began, call
         if self.trial.fault == "lockLost":
             self._lose_the_lock(process)
         elif self.trial.fault == "clockJumps":
@@ -159,7 +168,7 @@ class Run:
         meta = deployment["metadata"]
         notes = {**meta["annotations"], ANNOTATION: taken.dump()}
         self.stage.update("deployments", {**deployment, "metadata": {**meta, "annotations": notes}})
-        self.witness.fence(process)
+        self.witness.taken_over(process, taken)
 
     def _recover(self, act: list[Process]) -> None:
         """Go on or go back with another process, and see that once more changes nothing."""
@@ -189,7 +198,8 @@ class Run:
         if self.trial.then == "rollback":
             wanted = {OLD}
         elif memory:
-            wanted = {OLD if memory.phase == "returning" else self.scenario.ends}
+            goes_back = memory.phase == "returning" or memory.strategy == "rollback"
+            wanted = {OLD if goes_back else self.scenario.onward}
         elif act[-1].code in self.scenario.exits and len(act) == len(self.scenario.act):
             wanted = {self.scenario.ends}
         else:

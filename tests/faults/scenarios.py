@@ -65,6 +65,11 @@ class Scenario:
         return "rolling" in self.strategy
 
     @property
+    def onward(self) -> str:
+        """Name the image that serves when the release itself is gone on with."""
+        return NEW if self.act[-1] in {"abort", "rollback"} else self.ends
+
+    @property
     def least(self) -> int:
         return self.size if self.floor is None else self.floor
 
@@ -241,6 +246,8 @@ SCENARIOS: dict[str, Scenario] = {
         _blue_green("rollback-in-keep-old", before=(("release", dies(7)),), act=("rollback",), ends=OLD),
         _rolling("abort", before=(("release", dies(4)),), act=("abort",), ends=OLD),
         _rolling("abort-detached", before=(("release", dies(7, "pods")),), act=("abort",), ends=OLD),
+        _rolling("abort-last-batch", before=(("release", dies(6, "services")),), act=("abort",), ends=OLD),
+        _rolling("abort-finishing", before=(("release", dies(8, "services")),), act=("abort",), ends=OLD),
         _blue_green("rollback", before=RELEASED, act=("rollback",), ends=OLD),
         _blue_green("rollback-no-pre-stop", before=RELEASED, act=("rollback",), ends=OLD, pre_stop="keep"),
         _rolling("rollback", before=RELEASED, act=("rollback",), ends=OLD),

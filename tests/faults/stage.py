@@ -27,7 +27,7 @@ from deployctl.sandbox.calls import Answer, Call, Refused
 from deployctl.sandbox.faults import Fault, Faults, Killed
 from deployctl.sandbox.pods.imagined import Imagined
 from deployctl.sandbox.rehearsal import NEVER, Near, Rehearsal
-from deployctl.sandbox.store import fine_stamp
+from deployctl.sandbox.store import Event, fine_stamp
 
 Json = dict[str, Any]
 NAMESPACE = "igaming"
@@ -49,6 +49,7 @@ class Process:
     command: str
     calls: list[Call] = field(default_factory=list)
     writes: int = 0  # to anything, that changed something
+    began: bool = False  # whether it has written to the workload
     code: int | None = None
     words: io.StringIO = field(default_factory=io.StringIO)
     asked_lock_at: float = float("-inf")  # when it last saw that the Lease is its own
@@ -124,9 +125,10 @@ class Stage:
         for one in self.heard:
             one(process, call, answer)
 
-    def _written(self, _event: object) -> None:
+    def _written(self, event: Event) -> None:
         if self.writing:
             self.writing.writes += 1
+            self.writing.began |= event.resource == "deployments"
 
     def run(self, command: str, body: Callable[[], int]) -> Process:
         """Run a command to its end, however it ends."""

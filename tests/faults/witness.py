@@ -222,11 +222,15 @@ class Witness:
         self.fences[memory.id] = (memory.fence, writer.name)
         for one in self.stage.processes:
             if before and one.name == before[1] and one is not writer:
-                self.fence(one)
+                self.fenced.setdefault(one.number, self.stage.world.now)
+        self.fenced.pop(writer.number, None)
 
-    def fence(self, process: Process) -> None:
-        """Note that somebody has taken over from this process in this moment."""
-        self.fenced.setdefault(process.number, self.stage.world.now)
+    def taken_over(self, process: Process, memory: Memory) -> None:
+        """Note that somebody has raised the fence over this process in this moment."""
+        fence, whose = self.fences.get(memory.id, (0, ""))
+        self.fences[memory.id] = (max(fence, memory.fence), "bob")
+        if whose == process.name:
+            self.fenced.setdefault(process.number, self.stage.world.now)
 
     def _written_by(self, writer: Process, event: Event) -> None:
         """I4: who was taken over from writes no more, but for the one write that was on its way."""
