@@ -346,9 +346,7 @@ def _beside(seen: Observed) -> Step | None:
 
     Else the preview would go as they come, ready but dark, and for good where the process dies before it labels them.
     """
-    if not (seen.valve and seen.preview.carries) or _serving(seen) >= seen.replicas:
-        return None
-    return _stable_whole(seen) if seen.recalled else Return(held=True)
+    return _stable_beside(seen) if seen.valve and seen.preview.carries else None
 
 
 def _rounds_back(seen: Observed) -> Step | None:
@@ -358,16 +356,20 @@ def _rounds_back(seen: Observed) -> Step | None:
     """
     if seen.fast or not seen.preview.pods or (seen.drain is None and seen.preview.lingers):
         return None
-    if seen.preview.carries and not seen.recalled:
-        return Return(held=True)
     if seen.preview.carries:
-        return _stable_whole(seen) or valve_on(seen) or _detach_preview(seen)
+        return _stable_beside(seen) or valve_on(seen) or _detach_preview(seen)
     return drained(seen, seen.preview.pods, seen.preview, "preview")
 
 
-def _stable_whole(seen: Observed) -> Step | None:
-    """Wait until stable alone can carry the load; past the deadline that is degraded."""
-    return None if _serving(seen) >= seen.replicas else _waits_for_stable(seen, "recalled", "")
+def _stable_beside(seen: Observed) -> Step | None:
+    """Bring stable back until it alone can carry the load, beside the preview; past the deadline that is degraded.
+
+    Not where it can already: told of the way back, the controller counts old pods as available for a moment, and
+    would retire as many of the preview.
+    """
+    if _serving(seen) >= seen.replicas:
+        return None
+    return _waits_for_stable(seen, "recalled", "") if seen.recalled else Return(held=True)
 
 
 def _detach_preview(seen: Observed) -> Step | None:

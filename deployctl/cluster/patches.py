@@ -32,7 +32,7 @@ from deployctl.memory import (
     annotation,
     rolling_update,
 )
-from deployctl.observe import Snapshot, made, replica_set, way_back
+from deployctl.observe import Snapshot, counted_available, made, replica_set, way_back
 from deployctl.traffic.service import ServiceTraffic
 from deployctl.workload import resource_of, revisions_resource
 from strategies.model import (
@@ -170,7 +170,10 @@ class Writer:
         return self._settings(settings, memory, self.preview)
 
     def _return(self, *, held: bool) -> Request:
+        """Bring stable back; beside a preview that stays, paused in its hold until stable's own count knows of it."""
         settings = way_back(self.memory.own, held=held)
+        if held and counted_available(self.look, self.memory.stable):
+            settings = self._held(paused=True)
         memory = msgspec.structs.replace(self.memory, phase=Phase.RETURNING.value, wrote=settings)
         return self._settings(settings, memory, self.stable)
 
