@@ -262,7 +262,9 @@ def _miscounted(look: Snapshot, memory: Memory | None, stable: str) -> bool:
     if memory is None or memory.phase != Phase.RETURNING.value or stateful(look.deployment):
         return False
     now, there = Settings.of(look.deployment), digest(look.deployment["spec"]["template"]) == stable
-    return there and now.paused and now.min_ready_seconds >= HELD_SECONDS and counted_available(look, stable) > 0
+    return (
+        there and now.paused and now.min_ready_seconds >= HELD_SECONDS and counted_available(look, stable) > 0
+    )
 
 
 def way_back(own: Settings, *, held: bool) -> Settings:

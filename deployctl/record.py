@@ -94,7 +94,9 @@ def last_words(releases: tuple[Entry, ...]) -> dict[str, Entry | None]:
     for one, next_ in zip(releases, (None, *releases), strict=False):
         if one.outcome == "rolledBack":
             words.setdefault(one.stable, None)
-        promoted = one.outcome == "promoted" or bool(not one.outcome and next_ and next_.stable == one.preview)
+        promoted = one.outcome == "promoted" or bool(
+            not one.outcome and next_ and next_.stable == one.preview
+        )
         words.setdefault(one.preview, None if promoted else one)
     return words
 

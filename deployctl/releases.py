@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from deployctl import plugins
+from deployctl.cluster import patches
 from deployctl.cluster.api import Api, Stale, Unreachable
 from deployctl.cluster.ordinal_patches import writer_of
-from deployctl.cluster.patches import forget_copy
 from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.gates.stage import Stages
@@ -30,6 +30,7 @@ from deployctl.rollout import TICK_SECONDS, Orders, Result, Rollout, Story, rais
 from deployctl.rounds import Census
 from deployctl.spec import App, Drain, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
+from deployctl.traffic.service import ServiceTraffic
 from deployctl.workload import HASH, resource_of, stateful
 from strategies.blue_green import BlueGreen
 from strategies.model import Observed, Outcome, Phase, Strategy
@@ -159,14 +160,13 @@ def _wide(service: Json) -> Json:
 
 
 def forget_copies(api: Api, there: Found) -> None:
-    """Take our annotation off ReplicaSets where nothing is in flight: its writer died right before that.
+    """Take our annotation off ReplicaSets and Services where nothing is in flight: its writer died right before that.
 
     It stands in nobody's way, so no command fails for it: the next one takes off what this one cannot.
     """
-    for one in there.replica_sets:
-        if there.memory is None and annotation(one):
-            with suppress(Stale, Unreachable):
-                api.send(forget_copy(one))
+    for request in patches.forget_copies(there.replica_sets, there.services) if there.memory is None else ():
+        with suppress(Stale, Unreachable):
+            api.send(request)
 
 
 def _strategy(there: Found, memory: Memory, app: App | None) -> Strategy:
@@ -357,7 +357,7 @@ class Run:
         )
 
     def _released(self, view: View, lock: Lock) -> Result:
-        memory = self._take_over(view) if self.plan.taken_over else self.plan.memory
+        memory = self._taken_over(view, lock) if self.plan.taken_over else self.plan.memory
         rollout = Rollout(
             api=self.api,
             view=view,
@@ -386,9 +386,29 @@ class Run:
             )
             self.last = rollout.observe(rollout.look())
 
-    def _take_over(self, view: View) -> Memory:
+    def _taken_over(self, view: View, lock: Lock) -> Memory:
+        """Raise the fence, and mark every Service, which has none: a write of another process that is still on its way is lost."""
+        memory = self._take_over(view, lock)
+        for name in self.plan.names.services:
+            self._mark(view, lock, name, memory)
+        return memory
+
+    def _mark(self, view: View, lock: Lock, name: str, memory: Memory) -> None:
+        for _ in range(TRIES):
+            lock.confirm()
+            service = next(one for one in view.look().services if one["metadata"]["name"] == name)
+            try:
+                answer = self.api.send(ServiceTraffic().mark(service, memory.dump()))
+            except Stale:
+                view.reread(ServiceTraffic().mark(service, None))
+                continue
+            return view.absorb("services", answer)
+        raise Conflict(f"Service {name} changes faster than it can be taken over", advice="try again")
+
+    def _take_over(self, view: View, lock: Lock) -> Memory:
         """Raise the fence, and with force turn round, in one write: whoever wrote before can write no more."""
         for _ in range(TRIES):
+            lock.confirm()
             look = view.look()
             held = look.memory
             if held is None or held.id != self.plan.memory.id:

@@ -17,7 +17,7 @@ import msgspec
 from deployctl.cluster.api import Api, NotFound, Request, Stale, Unreachable
 from deployctl.cluster.logs import last_words
 from deployctl.cluster.ordinal_patches import writer_of
-from deployctl.cluster.patches import Writer, forget_copy, oldest_ready_seconds
+from deployctl.cluster.patches import Writer, forget_copies, oldest_ready_seconds
 from deployctl.cluster.proxy import Proxy, through
 from deployctl.cluster.view import View
 from deployctl.errors import Conflict, LockLost, TimedOut
@@ -462,16 +462,16 @@ class Rollout:
             self.story.note(line)
 
     def _forget_copies(self) -> None:
-        """Take our annotation off the ReplicaSets, where the Deployment controller copied it.
+        """Take our annotation off the ReplicaSets, where the Deployment controller copied it, and off the Services.
 
         The release is over: what cannot be taken off now, the next command does.
         """
         self._until_settled()
         for _ in range(COPY_TRIES):
-            copies = [one for one in self.look().replica_sets if annotation(one)]
-            for one in copies:
+            look = self.look()
+            for request in forget_copies(look.replica_sets, look.services):
                 try:
-                    self._send(forget_copy(one))
+                    self._send(request)
                 except LockLost:
                     return
 

@@ -30,6 +30,7 @@ from deployctl.memory import (
     Memory,
     Settings,
     annotation,
+    narrowed,
     rolling_update,
 )
 from deployctl.observe import Snapshot, counted_available, made, replica_set, way_back
@@ -233,6 +234,12 @@ class Writer:
     def _only(self, _name: str) -> Json:
         """Say which pod of a name is meant, where names come back; a Deployment's never do."""
         return {}
+
+
+def forget_copies(replica_sets: Iterable[Json], services: Iterable[Json]) -> list[Request]:
+    """Take our annotation off everything that still has a copy of it, once the release is over."""
+    marked = (ServiceTraffic().mark(one, None) for one in services if annotation(one) and not narrowed(one))
+    return [*(forget_copy(one) for one in replica_sets if annotation(one)), *marked]
 
 
 def forget_copy(replica_set: Json) -> Request:

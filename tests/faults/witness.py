@@ -10,6 +10,7 @@ from typing import Any
 
 from deployctl.memory import Memory, Settings, annotation, load
 from deployctl.observe import live, ready, ready_endpoints
+from deployctl.rollout import TRUST_SECONDS
 from deployctl.sandbox.calls import Answer, Call
 from deployctl.sandbox.store import Event
 from deployctl.workload import HASH
@@ -18,7 +19,6 @@ from tests.faults.stage import CRASHED, KILLED, NAMESPACE, Process, Stage
 
 Json = dict[str, Any]
 DATA_PLANE_SECONDS = 1.0  # from an EndpointSlice to the last node that sends by it (kube-proxy's iptables sync)
-IN_FLIGHT_SECONDS = 0.3  # a write to a Service or a pod counts as sent when the lock was last seen to be ours
 USERS = ("deployments", "services", "pods", "replicasets", "poddisruptionbudgets", "horizontalpodautoscalers")
 WRITTEN = frozenset({"deployments", "services", "pods"})
 PROXY = re.compile(r"/pods/(?:https?:)?([^/:]+)[^/]*/proxy/healthz")
@@ -46,6 +46,8 @@ class Witness:
         self.began_with = {self._hash(one) for one in self.all("pods")}
         self.asked: dict[str, set[str]] = defaultdict(set)  # the pods of a revision that passed their gate
         self.fenced: dict[int, float] = {}  # since when a process may write no more, by its number
+        self.calls_when_fenced: dict[int, int] = {}  # the call that it was about to send in that moment counts
+        self.late_labels: set[str] = set()  # pods that a process has labelled which was taken over from
         self.fences: dict[str, tuple[int, str]] = {}  # of a release: the highest, and whose it is
         self.shifted_at: float | None = None
         self.kept = True  # keepOld has to pass
@@ -222,7 +224,7 @@ class Witness:
         self.fences[memory.id] = (memory.fence, writer.name)
         for one in self.stage.processes:
             if before and one.name == before[1] and one is not writer:
-                self.fenced.setdefault(one.number, self.stage.world.now)
+                self._fence_off(one)
         self.fenced.pop(writer.number, None)
 
     def taken_over(self, process: Process, memory: Memory) -> None:
@@ -230,16 +232,32 @@ class Witness:
         fence, whose = self.fences.get(memory.id, (0, ""))
         self.fences[memory.id] = (max(fence, memory.fence), "bob")
         if whose == process.name:
-            self.fenced.setdefault(process.number, self.stage.world.now)
+            self._fence_off(process)
+
+    def _fence_off(self, process: Process) -> None:
+        self.fenced.setdefault(process.number, self.stage.world.now)
+        self.calls_when_fenced.setdefault(process.number, len(process.calls))
 
     def _written_by(self, writer: Process, event: Event) -> None:
-        """I4: who was taken over from writes no more, but for the one write that was on its way."""
+        """I4: who was taken over from writes no more to a Deployment or a Service, which are guarded.
+
+        A pod is not: a label that was on its way, or follows within the moment for which the lock counts as ours,
+        still arrives. It moves no traffic by itself, for the Services are the other's by then.
+        """
         since = self.fenced.get(writer.number)
         if since is None:
             return
-        on_its_way = writer.asked_lock_at <= since and self.stage.world.now - writer.asked_lock_at <= IN_FLIGHT_SECONDS
-        if event.resource == "deployments" or not on_its_way:
+        trusted = writer.asked_lock_at <= since and self.stage.world.now - writer.asked_lock_at <= TRUST_SECONDS
+        first = self.calls_when_fenced[writer.number] == len(writer.calls)
+        if event.resource == "pods" and (first or trusted):
+            self.late_labels.add(event.name)
+        elif not (first and event.resource == "services" and not self.marked(event)):
             self.say("I4", event.resource, f"{writer.command} wrote {event.resource}/{event.name}, fenced")
+
+    def marked(self, event: Event) -> bool:
+        """Say whether who took over had marked a Service before this write to it: then it had to be refused."""
+        copy = load(annotation(event.before)) if event.before else None
+        return copy is not None and copy.fence >= self.fences.get(copy.id, (0, ""))[0]
 
     # What is left
 
@@ -281,6 +299,8 @@ class Witness:
         for one in self.all(resource):
             meta, selector = one["metadata"], one.get("spec", {}).get("selector") or {}
             marks = (*(meta.get("labels") or {}), *(meta.get("annotations") or {}))
+            if resource == "pods" and meta["name"] in self.late_labels:
+                continue
             ours = any("deployctl" in mark or "deletion-cost" in mark for mark in marks)
             if ours or (resource == "services" and (HASH in selector or "deployctl" in str(selector))):
                 yield f"{resource}/{meta['name']}"
