@@ -16,7 +16,7 @@ import msgspec
 
 from deployctl import plugins
 from deployctl.cluster import patches
-from deployctl.cluster.api import Api, Stale, Unreachable
+from deployctl.cluster.api import Api, Request, Stale, Unreachable
 from deployctl.cluster.ordinal_patches import writer_of
 from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
@@ -26,7 +26,7 @@ from deployctl.memory import HELD_SECONDS, LABEL, Memory, Settings, annotation, 
 from deployctl.observe import replica_set
 from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, Word, now
-from deployctl.rollout import TICK_SECONDS, Orders, Result, Rollout, Story, raised
+from deployctl.rollout import PATIENCE_SECONDS, TICK_SECONDS, Orders, Result, Rollout, Story, raised
 from deployctl.rounds import Census
 from deployctl.spec import App, Drain, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
@@ -397,12 +397,9 @@ class Run:
         for _ in range(TRIES):
             lock.confirm()
             service = next(one for one in view.look().services if one["metadata"]["name"] == name)
-            try:
-                answer = self.api.send(ServiceTraffic().mark(service, memory.dump()))
-            except Stale:
-                view.reread(ServiceTraffic().mark(service, None))
-                continue
-            return view.absorb("services", answer)
+            answer = self._tried(view, ServiceTraffic().mark(service, memory.dump()))
+            if answer:
+                return view.absorb("services", answer)
         raise Conflict(f"Service {name} changes faster than it can be taken over", advice="try again")
 
     def _take_over(self, view: View, lock: Lock) -> Memory:
@@ -416,16 +413,24 @@ class Run:
                 raise Conflict(f"the release of {app} ended meanwhile", advice=f"deployctl status {app}")
             memory = self._raised(held)
             request = writer_of(look, held, self.plan.stable, self.plan.preview).remember(memory)
-            try:
-                answer = self.api.send(request)
-            except Stale:
-                view.reread(request)
-                continue
-            view.absorb(resource_of(answer), answer)
-            return load(annotation(answer)) or memory
+            answer = self._tried(view, request)
+            if answer:
+                view.absorb(resource_of(answer), answer)
+                return load(annotation(answer)) or memory
         raise Conflict(
             f"{self.plan.names.deployment} changes faster than it can be taken over", advice="try again"
         )
+
+    def _tried(self, view: View, request: Request) -> Json | None:
+        """Send a write; where it lost a race or had no answer, look at its object anew after a moment."""
+        try:
+            return self.api.send(request)
+        except Stale:
+            view.reread(request)
+        except Unreachable as error:
+            view.signal.wait(max(PATIENCE_SECONDS, error.retry_after_seconds))
+            view.reread(request)
+        return None
 
     def _raised(self, held: Memory) -> Memory:
         memory = raised(held, holder())

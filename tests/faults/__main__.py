@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from tests.faults import interleavings, matrix, mutants
-from tests.faults.matrix import Trial
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.witness import Violation
 
@@ -44,7 +43,9 @@ def told(results: Iterable[Judged], seed: int, mutant: str = "", *, first: bool 
         counted.update(one.invariant for one in found)
         for one in found[: max(0, MOST_TOLD - violated + len(found))]:
             with_mutant = f" MUTANT='{mutant}'" if mutant else ""
-            print(f"{trial}\n  {one}\n  again: make faults SEED={seed} RUN='{trial}'{with_mutant}", flush=True)
+            print(
+                f"{trial}\n  {one}\n  again: make faults SEED={seed} RUN='{trial}'{with_mutant}", flush=True
+            )
         if found and first:
             break
     by_kind = ", ".join(f"{name} {number}" for name, number in sorted(counted.items()))
@@ -69,7 +70,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of names, of times and of the order of things")
     parser.add_argument("--run", default="", help="this one, by the name that a violation was told with")
     parser.add_argument("--only", default="", help="scenarios whose name holds this")
-    parser.add_argument("--mutant", default="", help="with the product changed so; stops at the first violation")
+    parser.add_argument(
+        "--mutant", default="", help="with the product changed so; stops at the first violation"
+    )
     parser.add_argument("--mutants", action="store_true", help="list the mutants")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     return run(parser.parse_args())

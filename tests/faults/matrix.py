@@ -12,8 +12,8 @@ import msgspec
 from deployctl.memory import ANNOTATION, Memory
 from deployctl.sandbox.calls import Call
 from deployctl.sandbox.faults import Fault, Kind
-from tests.faults.scenarios import APP, NEW, OLD, SCENARIOS, Scenario
-from tests.faults.stage import Process, Stage, on, steal
+from tests.faults.scenarios import APP, NEW, OLD, SCENARIOS
+from tests.faults.stage import Process, on, steal
 from tests.faults.witness import Violation, Witness
 
 STANDS_SECONDS = 900.0  # longer than any deadline: what a dead process left has to stand
@@ -144,7 +144,9 @@ class Run:
         """
         promised = frozenset(self.scenario.exits if last else (0, 4))
         lock = self.trial.fault == "stale" and self.befell is not None and "/leases/" in self.befell.path
-        if self.trial.fault in {"", "clockJumps"} or (self.began and not lock and self.trial.fault != "lockLost"):
+        if self.trial.fault in {"", "clockJumps"} or (
+            self.began and not lock and self.trial.fault != "lockLost"
+        ):
             return promised
         return promised | {1, 2, 6, 7}
 
@@ -154,21 +156,23 @@ class Run:
             return
         self.began, self.befell = process.began, call
         if self.trial.fault == "lockLost":
-            self._lose_the_lock(process)
+            self._lose_the_lock()
         elif self.trial.fault == "clockJumps":
             self.stage.skew_seconds += JUMP_SECONDS if self.trial.call % 2 else -JUMP_SECONDS
 
-    def _lose_the_lock(self, process: Process) -> None:
+    def _lose_the_lock(self) -> None:
         """Be the process that takes the release over by force, and dies of it."""
         steal(self.stage, APP)
         memory, deployment = self.witness.memory(), self.witness.deployment()
         if memory is None:
             return
-        taken = msgspec.structs.replace(memory, fence=memory.fence + 1, turn=memory.turn + 1, by="bob@elsewhere/1")
+        taken = msgspec.structs.replace(
+            memory, fence=memory.fence + 1, turn=memory.turn + 1, by="bob@elsewhere/1"
+        )
         meta = deployment["metadata"]
         notes = {**meta["annotations"], ANNOTATION: taken.dump()}
         self.stage.update("deployments", {**deployment, "metadata": {**meta, "annotations": notes}})
-        self.witness.taken_over(process, taken)
+        self.witness.taken_over(memory.id)
 
     def _recover(self, act: list[Process]) -> None:
         """Go on or go back with another process, and see that once more changes nothing."""

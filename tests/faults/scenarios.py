@@ -259,7 +259,11 @@ SCENARIOS: dict[str, Scenario] = {
         _rolling("rounds", rounds_seconds=15.0),
         _rolling("abort-rounds", before=(("release", dies(4)),), act=("abort",), ends=OLD, rounds_seconds=40),
         _rolling(
-            "abort-half-way", before=(("release", dies(5, "services")),), act=("abort",), ends=OLD, rounds_seconds=9
+            "abort-half-way",
+            before=(("release", dies(5, "services")),),
+            act=("abort",),
+            ends=OLD,
+            rounds_seconds=9,
         ),
         _blue_green("rounds", rounds_seconds=20.0),
         _rolling("no-room", strategy={"rolling": {"batch": 1, "surge": 0, "bake": "5s"}}, floor=2),

@@ -18,7 +18,9 @@ from tests.faults.scenarios import APP, KEEP_SECONDS, OLD, SECRET, Scenario
 from tests.faults.stage import CRASHED, KILLED, NAMESPACE, Process, Stage
 
 Json = dict[str, Any]
-DATA_PLANE_SECONDS = 1.0  # from an EndpointSlice to the last node that sends by it (kube-proxy's iptables sync)
+DATA_PLANE_SECONDS = (
+    1.0  # from an EndpointSlice to the last node that sends by it (kube-proxy's iptables sync)
+)
 USERS = ("deployments", "services", "pods", "replicasets", "poddisruptionbudgets", "horizontalpodautoscalers")
 WRITTEN = frozenset({"deployments", "services", "pods"})
 PROXY = re.compile(r"/pods/(?:https?:)?([^/:]+)[^/]*/proxy/healthz")
@@ -46,9 +48,11 @@ class Witness:
         self.began_with = {self._hash(one) for one in self.all("pods")}
         self.asked: dict[str, set[str]] = defaultdict(set)  # the pods of a revision that passed their gate
         self.fenced: dict[int, float] = {}  # since when a process may write no more, by its number
-        self.calls_when_fenced: dict[int, int] = {}  # the call that it was about to send in that moment counts
+        self.calls_when_fenced: dict[
+            int, int
+        ] = {}  # the call that it was about to send in that moment counts
         self.late_labels: set[str] = set()  # pods that a process has labelled which was taken over from
-        self.fences: dict[str, tuple[int, str]] = {}  # of a release: the highest, and whose it is
+        self.last_writer: dict[str, Process] = {}  # to the Deployment, by the release
         self.shifted_at: float | None = None
         self.kept = True  # keepOld has to pass
         self.rest = self.settings()
@@ -62,7 +66,9 @@ class Witness:
 
     def say(self, invariant: str, kind: str, text: str) -> None:
         at = self.stage.world.now - self.began
-        self.found.setdefault((invariant, kind), Violation(invariant, f"{text} ({at:.3f}s, {self._last_call()})"))
+        self.found.setdefault(
+            (invariant, kind), Violation(invariant, f"{text} ({at:.3f}s, {self._last_call()})")
+        )
 
     began = 0.0
 
@@ -135,7 +141,9 @@ class Witness:
             if name not in self.asked[revision]:
                 self.say("I3", "pod", f"{name} is behind {service}, and its gate did not say yes")
         elif len(self.asked[revision]) < (1 if self.scenario.rolling else max(1, self.scenario.size - 1)):
-            self.say("I3", "revision", f"{name} is behind {service} after {len(self.asked[revision])} answers")
+            self.say(
+                "I3", "revision", f"{name} is behind {service} after {len(self.asked[revision])} answers"
+            )
 
     def _capacity(self) -> None:
         """I1, I2: enough pods that run are behind every Service."""
@@ -143,8 +151,12 @@ class Witness:
             serving = sum(self._runs(name) for name in names)
             if not serving:
                 self.say("I1", service, f"nothing is behind {service}")
-            elif serving < self.scenario.least:
+            elif serving + self._late(names) < self.scenario.least:
                 self.say("I2", service, f"only {serving} of {self.scenario.least} are behind {service}")
+
+    def _late(self, names: frozenset[str]) -> int:
+        """Count pods that a late label has taken out, until whoever took over lets them in again."""
+        return sum(self._runs(name) for name in self.late_labels - names)
 
     def _runs(self, name: str) -> bool:
         pod = self._pod(name)
@@ -191,7 +203,9 @@ class Witness:
         for service, names in self.behind.items():
             since = ends - self.left.get((service, name), float("-inf"))
             if name in names or since < DATA_PLANE_SECONDS:
-                self.say("I12", "request", f"{name} ended {min(since, 0) or since:.2f}s after it left {service}")
+                self.say(
+                    "I12", "request", f"{name} ended {min(since, 0) or since:.2f}s after it left {service}"
+                )
         if self.stage.world.runtime.rounds(pod["metadata"]["uid"]):  # type: ignore[attr-defined]
             self.say("I12", "round", f"a round was open on {name} when it ended")
 
@@ -202,8 +216,9 @@ class Witness:
         memory = load(annotation(after))
         if before["spec"] != after["spec"]:
             self._remembered(before, after, memory)
-        if memory:
-            self._fence(writer, memory)
+        known = memory or load(annotation(before))
+        if known:
+            self._one_writer(writer, known.id)
 
     def _remembered(self, before: Json, after: Json, memory: Memory | None) -> None:
         """I5: the memory of a write is in the write; the last leaves the user's own settings."""
@@ -216,23 +231,17 @@ class Witness:
         if now != wanted:
             self.say("I5", "memory", f"a write left {now} in the Deployment, and not {what}")
 
-    def _fence(self, writer: Process, memory: Memory) -> None:
-        """Whoever raises the fence ends every other process's right to write."""
-        if memory.fence <= self.fences.get(memory.id, (0, ""))[0]:
-            return
-        before = self.fences.get(memory.id)
-        self.fences[memory.id] = (memory.fence, writer.name)
-        for one in self.stage.processes:
-            if before and one.name == before[1] and one is not writer:
-                self._fence_off(one)
-        self.fenced.pop(writer.number, None)
+    def _one_writer(self, writer: Process, release: str) -> None:
+        """I4: once another process has written to the Deployment of a release, who wrote before writes no more."""
+        before = self.last_writer.get(release)
+        self.last_writer[release] = writer
+        if before and before is not writer:
+            self._fence_off(before)
 
-    def taken_over(self, process: Process, memory: Memory) -> None:
-        """Note that somebody has raised the fence over this process in this moment."""
-        fence, whose = self.fences.get(memory.id, (0, ""))
-        self.fences[memory.id] = (max(fence, memory.fence), "bob")
-        if whose == process.name:
-            self._fence_off(process)
+    def taken_over(self, release: str) -> None:
+        """Note that somebody whom the stage does not know has taken a release over in this moment."""
+        if release in self.last_writer:
+            self._fence_off(self.last_writer[release])
 
     def _fence_off(self, process: Process) -> None:
         self.fenced.setdefault(process.number, self.stage.world.now)
@@ -247,7 +256,9 @@ class Witness:
         since = self.fenced.get(writer.number)
         if since is None:
             return
-        trusted = writer.asked_lock_at <= since and self.stage.world.now - writer.asked_lock_at <= TRUST_SECONDS
+        trusted = (
+            writer.asked_lock_at <= since and self.stage.world.now - writer.asked_lock_at <= TRUST_SECONDS
+        )
         first = self.calls_when_fenced[writer.number] == len(writer.calls)
         if event.resource == "pods" and (first or trusted):
             self.late_labels.add(event.name)
@@ -257,7 +268,8 @@ class Witness:
     def marked(self, event: Event) -> bool:
         """Say whether who took over had marked a Service before this write to it: then it had to be refused."""
         copy = load(annotation(event.before)) if event.before else None
-        return copy is not None and copy.fence >= self.fences.get(copy.id, (0, ""))[0]
+        last = self.last_writer.get(copy.id) if copy else None
+        return copy is not None and last is not None and copy.by == last.name
 
     # What is left
 
@@ -319,7 +331,9 @@ class Witness:
     def told_nobody(self) -> None:
         """I9: nothing that we wrote holds the secret."""
         kept = [*self.all("configmaps"), *self.all("leases")]
-        notes = (annotation(one) for name in ("deployments", "services", "replicasets") for one in self.all(name))
+        notes = (
+            annotation(one) for name in ("deployments", "services", "replicasets") for one in self.all(name)
+        )
         if SECRET in str(kept) or any(SECRET in one for one in notes):
             self.say("I9", "objects", "an object of ours holds a secret")
 
