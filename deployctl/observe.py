@@ -133,7 +133,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         preview_service=_preview_service(look, memory),
         phase=Phase(memory.phase) if memory else None,
         template=template,
-        settled=settled(look.deployment),
+        settled=settled(look.deployment) and not _miscounted(look, memory, stable),
         paused=settings.paused,
         partitioned=_partitioned(look.deployment, memory, *sides),
         returned=_returned(look.deployment, memory, stable),
@@ -263,6 +263,25 @@ def _returned(deployment: Json, memory: Memory | None, stable: str, *, held: boo
         return False
     there = Settings.of(deployment) == way_back(memory.own, held=held)
     return there and digest(deployment["spec"]["template"]) == stable
+
+
+def counted_available(look: Snapshot, stable: str) -> int:
+    """Count the pods of stable that its ReplicaSet still takes as available."""
+    owner = replica_set(look.replica_sets, stable)
+    return int((owner or {}).get("status", {}).get("availableReplicas", 0))
+
+
+def _miscounted(look: Snapshot, memory: Memory | None, stable: str) -> bool:
+    """Say whether stable, to come back beside a preview that stays, still counts old pods as available.
+
+    Its ReplicaSet hears of the hold later than the controller, which would retire a preview pod for each of them.
+    """
+    if memory is None or memory.phase != Phase.RETURNING.value or stateful(look.deployment):
+        return False
+    now, there = Settings.of(look.deployment), digest(look.deployment["spec"]["template"]) == stable
+    return (
+        there and now.paused and now.min_ready_seconds >= HELD_SECONDS and counted_available(look, stable) > 0
+    )
 
 
 def way_back(own: Settings, *, held: bool) -> Settings:

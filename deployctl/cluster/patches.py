@@ -31,9 +31,10 @@ from deployctl.memory import (
     Memory,
     Settings,
     annotation,
+    narrowed,
     rolling_update,
 )
-from deployctl.observe import Snapshot, made, replica_set, way_back
+from deployctl.observe import Snapshot, counted_available, made, replica_set, way_back
 from deployctl.traffic.service import ServiceTraffic
 from deployctl.workload import resource_of, revisions_resource
 from strategies.model import (
@@ -173,7 +174,10 @@ class Writer:
         return self._settings(settings, memory, self.preview)
 
     def _return(self, *, held: bool) -> Request:
+        """Bring stable back; beside a preview that stays, paused in its hold until stable's own count knows of it."""
         settings = way_back(self.memory.own, held=held)
+        if held and counted_available(self.look, self.memory.stable):
+            settings = self._held(paused=True)
         memory = msgspec.structs.replace(self.memory, phase=Phase.RETURNING.value, wrote=settings)
         return self._settings(settings, memory, self.stable)
 
@@ -244,6 +248,12 @@ class Writer:
     def _known(self, name: str) -> Json:
         found = (one["metadata"] for one in self.look.pods if one["metadata"]["name"] == name)
         return next(found, {})
+
+
+def forget_copies(replica_sets: Iterable[Json], services: Iterable[Json]) -> list[Request]:
+    """Take our annotation off everything that still has a copy of it, once the release is over."""
+    marked = (ServiceTraffic().mark(one, None) for one in services if annotation(one) and not narrowed(one))
+    return [*(forget_copy(one) for one in replica_sets if annotation(one)), *marked]
 
 
 def forget_copy(replica_set: Json) -> Request:

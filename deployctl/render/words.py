@@ -77,7 +77,7 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
         case Turn(reason):
             return f"turn round: {reason}"
         case Return(held=True):
-            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods beside the preview, whose rounds go on"
+            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods beside the preview, which serves meanwhile"
         case Return():
             return f"bring stable {seen.stable.revision} back to {seen.replicas} pods"
         case Restore(outcome):

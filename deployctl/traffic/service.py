@@ -28,6 +28,17 @@ class ServiceTraffic:
         """Ask pods for the label as well, or no longer."""
         return _patch(service, {LABEL: LABEL_VALUE if on else None}, memory)
 
+    def mark(self, service: Json, memory: str | None) -> Request:
+        """Write the copy of the release's memory alone, or take it off.
+
+        Whoever takes a release over marks every Service first: a write to one that was on its way from another
+        process then meets another resourceVersion, and is refused.
+        """
+        meta = service["metadata"]
+        body = {"metadata": {"resourceVersion": meta["resourceVersion"], "annotations": {ANNOTATION: memory}}}
+        where = path(meta["namespace"], "services", meta["name"])
+        return Request("PATCH", where, body, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
+
     def create(self, revision: str, like: Json, owner: Json, memory: Memory) -> Request:
         """Make the preview Service, on the ports of one that is listed; it goes when its Deployment goes."""
         meta, selector = owner["metadata"], like["spec"].get("selector") or {}
