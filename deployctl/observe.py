@@ -168,7 +168,11 @@ def _connected(stable: Side, look: Snapshot, preview: str) -> Side:
 
 
 def _shifted_at(look: Snapshot, revision: str) -> str:
-    """Tell when we last wrote to a Service that is pinned to a revision, by the API server's own clock."""
+    """Tell when we last wrote to a Service that is pinned to a revision, by the API server's own clock.
+
+    That may be later than the shift: whoever takes a release over marks its Services. Idle pods are taken for
+    connected then, and restarted once more.
+    """
     moved = (one for one in look.services if (one["spec"].get("selector") or {}).get(HASH) == revision)
     entries = (entry for one in moved for entry in one["metadata"].get("managedFields") or [])
     return max((entry.get("time", "") for entry in entries if entry["manager"] == FIELD_MANAGER), default="")

@@ -15,7 +15,7 @@ from deployctl.cluster.paths import path
 from deployctl.errors import UsageError
 from deployctl.prepare import Found, Json
 from deployctl.record import Entry, Kept, Word, parse
-from deployctl.releases import ROLLBACK, Run, back_at_rest, forget_copies, in_flight
+from deployctl.releases import ROLLBACK, Run, back_at_rest, in_flight
 from deployctl.render import words
 from deployctl.revisions import before, called, earlier, left, listed, named
 from deployctl.rollout import Orders
@@ -48,7 +48,6 @@ def rollback(flags: Flags, app: str, ask: Asked) -> int:
         return _go_on(flags, at, said, fast=ask.fast)
     if there.memory:
         return turn_back(flags, at, said, fast=ask.fast)
-    forget_copies(api, there)
     target = bare(template_in(_target(there, ask.to, kept)))
     if digest(target) == digest(there.deployment["spec"]["template"]):
         text = f"{name}: already on that revision; nothing to do"

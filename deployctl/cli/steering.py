@@ -44,7 +44,6 @@ def pause(flags: Flags, name: str, reason: str) -> int:
 def abort(flags: Flags, name: str, reason: str, *, fast: bool) -> int:
     at = located(flags, name)
     if at[1].memory is None:
-        forget_copies(*at[:2])
         text = f"{name}: no release is in flight; nothing to abort"
         show(flags, {"app": name, "outcome": "unchanged"}, text)
         return 0
@@ -95,7 +94,6 @@ def go_on(  # noqa: PLR0913 - one parameter a flag
     """Run the release to its end, or leave the wish for the process that runs it."""
     api, there, kept = located(flags, name)
     if there.memory is None:
-        forget_copies(api, there)
         show(flags, {"app": name, "outcome": "unchanged"}, f"{name}: no release is in flight; nothing to do")
         return 0
     said = word(wish or "resume", reason)
