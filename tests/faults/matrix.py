@@ -193,9 +193,9 @@ class Run:
     def _without_help(self, memory: Memory | None) -> None:
         """I8: the way back has no pod to ask and, of a release in flight, every other time no record to read."""
         self.stage.mute = True
-        if memory and self.trial.call % 2:
-            if self.stage.get("configmaps", f"deployctl-{APP}"):
-                self.stage.remove("configmaps", f"deployctl-{APP}")
+        record = f"deployctl-{APP}"
+        if memory and self.trial.call % 2 and self.stage.get("configmaps", record):
+            self.stage.remove("configmaps", record)
 
     def _ended_as_it_should(self, act: list[Process], memory: Memory | None) -> None:
         image = self.witness.deployment()["spec"]["template"]["spec"]["containers"][0]["image"]
