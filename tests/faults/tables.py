@@ -43,4 +43,6 @@ def found() -> str:
 
 def _table(head: tuple[str, ...], rows: list[list[str]]) -> str:
     lines = [head, ["--"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" if line[0] != "--" else f"|{'|'.join(line)}|" for line in lines)
+    return "\n".join(
+        f"| {' | '.join(line)} |" if line[0] != "--" else f"|{'|'.join(line)}|" for line in lines
+    )
