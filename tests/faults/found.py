@@ -28,4 +28,20 @@ FOUND = {
     "rolling-abort-finishing/killAfter@32/resume": (
         "A process that died in the last step left such copies, and no command but `release` took them off."
     ),
+    "rolling-abort-half-way/@0/resume": (
+        "The way back beside a preview that stays retired a pod of it at once, rounds and all: stable's ReplicaSet "
+        "still counted its old pods as available, and the controller took them for the preview's."
+    ),
+    "both:blue-green-release-rollback/11.4.1": (
+        "A shift that was on its way when a rollback took over arrived after it: the Service went to pods that went."
+    ),
+    "both:rolling-release-rollback/8.3.2": (
+        "So did a valve: the Service asked for a label that no pod had any more, and nothing served, for good."
+    ),
+    "both:blue-green-resume-rollback/2.6.99": (
+        "A resume that lost its lock to a rollback raised the fence over it all the same, after a lost race."
+    ),
+    "rolling-abort-rounds/dropBefore@18/resume": (
+        "One call without an answer ended a command in the moment in which it took the release over."
+    ),
 }

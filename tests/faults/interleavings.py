@@ -18,18 +18,16 @@ from unittest.mock import patch
 from deployctl.sandbox.calls import Call
 from tests.faults import matrix
 from tests.faults.scenarios import (
-    APP,
     BLUE_GREEN,
     NEW,
     NEWER,
     OLD,
     ROLLING,
-    SCENARIOS,
     WAITS,
     Scenario,
     dies,
 )
-from tests.faults.stage import Process, Stage, on
+from tests.faults.stage import Process, Stage
 from tests.faults.witness import Violation
 
 PREFIX = "both:"
@@ -138,8 +136,7 @@ class Run(matrix.Run):
 
     def __init__(self, trial: Trial, seed: int) -> None:
         scenario, self.one, self.other = PAIRS[trial.pair]
-        SCENARIOS.setdefault(scenario.name, scenario)
-        super().__init__(matrix.Trial(scenario.name, then="resume"), seed)
+        super().__init__(matrix.Trial(scenario.name, then="resume"), seed, scenario)
         self.turns = Turns(list(trial.turns))
 
     def _act(self) -> list[Process]:
@@ -206,6 +203,3 @@ def whole() -> Iterator[Trial]:
 def violations(trial: Trial, seed: int) -> list[Violation]:
     """Carry two commands out by a schedule; give what did not hold."""
     return Run(trial, seed).violations()
-
-
-__all__ = ["APP", "PREFIX", "Trial", "on", "violations", "whole"]

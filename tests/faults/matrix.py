@@ -12,7 +12,7 @@ import msgspec
 from deployctl.memory import ANNOTATION, Memory
 from deployctl.sandbox.calls import Call
 from deployctl.sandbox.faults import Fault, Kind
-from tests.faults.scenarios import APP, NEW, OLD, SCENARIOS
+from tests.faults.scenarios import APP, NEW, OLD, SCENARIOS, Scenario
 from tests.faults.stage import Process, on, steal
 from tests.faults.witness import Violation, Witness
 
@@ -82,9 +82,9 @@ def sample(trials: list[str], runs: int) -> list[str]:
 class Run:
     """One trial being carried out."""
 
-    def __init__(self, trial: Trial, seed: int) -> None:
+    def __init__(self, trial: Trial, seed: int, scenario: Scenario | None = None) -> None:
         self.trial, self.seed = trial, seed
-        self.scenario = SCENARIOS[trial.scenario]
+        self.scenario = scenario or SCENARIOS[trial.scenario]
         self.stage = self.scenario.at_rest(seed)
         self.witness = Witness(self.stage, self.scenario)
         self.sent = 0  # calls of the act
@@ -193,9 +193,9 @@ class Run:
     def _without_help(self, memory: Memory | None) -> None:
         """I8: the way back has no pod to ask and, of a release in flight, every other time no record to read."""
         self.stage.mute = True
-        if memory and self.trial.call % 2:
-            if self.stage.get("configmaps", f"deployctl-{APP}"):
-                self.stage.remove("configmaps", f"deployctl-{APP}")
+        record = f"deployctl-{APP}"
+        if memory and self.trial.call % 2 and self.stage.get("configmaps", record):
+            self.stage.remove("configmaps", record)
 
     def _ended_as_it_should(self, act: list[Process], memory: Memory | None) -> None:
         image = self.witness.deployment()["spec"]["template"]["spec"]["containers"][0]["image"]

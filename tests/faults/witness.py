@@ -242,6 +242,7 @@ class Witness:
         """Note that somebody whom the stage does not know has taken a release over in this moment."""
         if release in self.last_writer:
             self._fence_off(self.last_writer[release])
+            self.last_writer[release] = self.stage.nobody
 
     def _fence_off(self, process: Process) -> None:
         self.fenced.setdefault(process.number, self.stage.world.now)
