@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help test lint cluster-test proof faults faults-mutants demo bench wheel-test lock clean
+.PHONY: help test lint cluster-test gates-test proof faults faults-mutants demo bench wheel-test lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -29,6 +29,9 @@ cluster-test: $(READY)  ## Bring up a real Kubernetes, and test on it and in the
 	$(BIN)/python -m tests.cluster.bed up && \
 	$(BIN)/python -m pytest -m "$(or $(MARKED),(cluster or long) and not proof)" -p no:randomly -n 3 --dist worksteal --durations=15 $(ARGS); code=$$?; \
 	[ "$$was" ] || $(BIN)/python -m tests.cluster.bed down; exit $$code
+
+gates-test: $(READY)  ## Test the gates on real servers, from Debian's packages unpacked once
+	$(BIN)/python -m pytest -m gates -n 2 $(ARGS)
 
 proof: ## The same, and the longest stories besides
 	@$(MAKE) --no-print-directory cluster-test MARKED="cluster or long or proof"

@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
-from deployctl.cluster.proxy import Proxy
 from deployctl.errors import DeployctlError
 from deployctl.foreign import printable
-from deployctl.gates.http import fetch, path_of, port_of
+from deployctl.gates import Asked
+from deployctl.gates.fetch import fetch
+from deployctl.gates.http import port_of
 from deployctl.spec import Census, FrontDoor, Requests
 
 Json = dict[str, Any]
@@ -41,26 +43,28 @@ class Counted:
 
 def counted(
     census: Census,
-    proxy: Proxy,
-    service: Json,
+    asked: Asked,
     sides: Mapping[str, tuple[Json, ...]],
     sleep: Callable[[float], None] = time.sleep,
 ) -> Counted:
-    """Count for the pods of each revision, by its hash; takes a second where pods count their requests."""
+    """Count for the pods of each revision, by its hash; takes a second where pods count their requests.
+
+    `asked` has the ways to the pods and the hosts that may be asked; its own pods are of no account.
+    """
     pods = tuple(pod for side in sides.values() for pod in side)
-    rates, silent = _rates(census.requests, proxy, service, pods, sleep) if census.requests else ({}, ())
-    door, unsaid = _door(census.front_door, proxy, service, sides) if census.front_door else ({}, ())
+    rates, silent = _rates(census.requests, asked, pods, sleep) if census.requests else ({}, ())
+    door, unsaid = _door(census.front_door, asked, sides) if census.front_door else ({}, ())
     return Counted(rates, door, (*silent, *unsaid))
 
 
 def _rates(
-    requests: Requests, proxy: Proxy, service: Json, pods: tuple[Json, ...], sleep: Callable[[float], None]
+    requests: Requests, asked: Asked, pods: tuple[Json, ...], sleep: Callable[[float], None]
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Read every pod's counter twice. One that went back (its process began anew) has had what it says now.
 
     A counter with labels is there from its first request on: where any pod tells it, the others have had none.
     """
-    ask = partial(_count, requests, proxy, service)
+    ask = partial(_count, requests, asked)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         began = time.monotonic()
         first = list(threads.map(ask, pods))
@@ -82,13 +86,15 @@ def _untold(requests: Requests) -> str:
     return f"{requests.path} does not tell {requests.field or requests.metric}"
 
 
-def _count(requests: Requests, proxy: Proxy, service: Json, pod: Json) -> float | str | None:
+def _count(requests: Requests, asked: Asked, pod: Json) -> float | str | None:
     """Ask one pod how many requests it has had; None where its page has no such counter, text where it has no page."""
-    port = port_of(pod, service, requests.port)
+    port = port_of(pod, asked.service, requests.port)
     if port is None:
         return "it has no such port"
     try:
-        status, body = proxy(pod["metadata"]["name"], port, "http", requests.path, TIMEOUT_SECONDS)
+        status, body = asked.proxy(
+            pod["metadata"]["name"], port, "http", requests.path, asked.timeout_seconds
+        )
     except DeployctlError as error:
         return printable(str(error))[:200]
     if status != 200:
@@ -127,10 +133,10 @@ def _sample(line: str) -> float | None:
 
 
 def _door(
-    door: FrontDoor, proxy: Proxy, service: Json, sides: Mapping[str, tuple[Json, ...]]
+    door: FrontDoor, asked: Asked, sides: Mapping[str, tuple[Json, ...]]
 ) -> tuple[dict[str, int], tuple[str, ...]]:
     """Ask the front door on new connections, and tell by what pods of each revision say who answered."""
-    says = {name: _says(door, proxy, service, side) for name, side in sides.items() if side}
+    says = {name: _says(door, asked, side) for name, side in sides.items() if side}
     unclear = [name for name, one in says.items() if one is None]
     if unclear:
         return {}, (f"front door: a pod of {unclear[0]} does not tell {door.field} at {path_of(door.url)}",)
@@ -138,19 +144,19 @@ def _door(
         return {}, (f"front door: every revision says {door.field} {next(iter(says.values()))!r}",)
     known = {value: name for name, value in says.items() if value is not None}
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        answers = threads.map(lambda _: _answered(door, known), range(door.requests))
+        answers = threads.map(lambda _: _answered(door, asked, known), range(door.requests))
         return dict(Counter(answers)), ()
 
 
-def _says(door: FrontDoor, proxy: Proxy, service: Json, side: Iterable[Json]) -> str | None:
+def _says(door: FrontDoor, asked: Asked, side: Iterable[Json]) -> str | None:
     """Ask pods of one revision for the page of the front door until one says who it is."""
     for pod in side:
-        port = port_of(pod, service)
+        port = port_of(pod, asked.service)
+        if port is None:
+            continue
         try:
-            status, body = (
-                proxy(pod["metadata"]["name"], port, "http", path_of(door.url), TIMEOUT_SECONDS)
-                if port
-                else (0, b"")
+            status, body = asked.proxy(
+                pod["metadata"]["name"], port, "http", path_of(door.url), asked.timeout_seconds
             )
         except DeployctlError:
             continue
@@ -160,8 +166,15 @@ def _says(door: FrontDoor, proxy: Proxy, service: Json, side: Iterable[Json]) ->
     return None
 
 
-def _answered(door: FrontDoor, known: Mapping[str, str]) -> str:
-    status, body = fetch(door.url, TIMEOUT_SECONDS)
-    if not 200 <= status < 300:
+def _answered(door: FrontDoor, asked: Asked, known: Mapping[str, str]) -> str:
+    try:
+        page = fetch(asked, door.url)
+    except DeployctlError:
         return "failed"
-    return known.get(str(_field(body, door.field)), "other")
+    return known.get(str(_field(page.body, door.field)), "other") if 200 <= page.status < 300 else "failed"
+
+
+def path_of(url: str) -> str:
+    """Give what is asked for at an address: `/version?full=1`."""
+    parts = urlsplit(url)
+    return urlunsplit(("", "", parts.path or "/", parts.query, ""))

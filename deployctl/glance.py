@@ -87,12 +87,14 @@ def _counted(api: Api, look: Snapshot, app: App | None) -> Counted | None:
     memory = look.memory
     if app is None or memory is None or app.spec.census is None:
         return None
-    from deployctl.census import counted
+    from deployctl.census import TIMEOUT_SECONDS, counted
+    from deployctl.gates import Asked
 
     owners = (replica_set(look.replica_sets, one) for one in (memory.stable, memory.preview))
     sides = {hash_of(one): tuple(filter(live, pods_of(one, look))) for one in owners if one}
     namespace = look.deployment["metadata"]["namespace"]
-    return counted(app.spec.census, through(api, namespace), look.services[0], sides)
+    proxy, hosts = through(api, namespace), app.spec.gates.hosts
+    return counted(app.spec.census, Asked((), look.services[0], proxy, TIMEOUT_SECONDS, hosts=hosts), sides)
 
 
 def snapshot(api: Api, names: Names) -> Snapshot:

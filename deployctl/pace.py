@@ -82,4 +82,4 @@ def gate_seconds(gate: Gate, pods: int) -> tuple[float, float]:
 
 
 def _asks_pods(gate: Gate) -> bool:
-    return gate.ask.kind == "http" and not getattr(gate.ask.options, "url", None)
+    return bool(getattr(gate.ask.options, "pod_wise", False))

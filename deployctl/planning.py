@@ -14,11 +14,11 @@ import msgspec
 
 from deployctl.difference import changes
 from deployctl.errors import DeployctlError
-from deployctl.pace import pace_of, world_of
+from deployctl.pace import gate_seconds, pace_of, world_of
 from deployctl.prepare import Prepared
-from deployctl.published import InFlight, Plan, PlannedStep, Problem, Safety, Span
+from deployctl.published import InFlight, Plan, PlannedGate, PlannedStep, Problem, Safety, Span
 from deployctl.render import words
-from deployctl.spec import App
+from deployctl.spec import App, said
 from deployctl.template import digest
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET, stateful
 from strategies.model import Admit, Ask, Finish, Pin, Stand, Strategy, Turn, Wait, Wish
@@ -76,7 +76,18 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
         peak_extra_pods=max((each.extra_pods for each in taken), default=0),
         writes=dict(Counter(each.writes for each in taken if each.writes)),
         safety=_safety(options, world, pace),
+        gates=tuple(_gates(app, world.replicas)),
+        profile=app.spec.gates.profile or "",
     )
+
+
+def _gates(app: App, pods: int) -> Iterator[PlannedGate]:
+    """List the gates that will be asked, in full."""
+    stages = ("before", "after") if app.spec.strategy.kind == "blueGreen" else ("before", "during", "after")
+    for stage in stages:
+        for gate in getattr(app.spec.gates, stage):
+            expected, worst = gate_seconds(gate, pods)
+            yield PlannedGate(stage, gate.name, said(gate), expected, worst)
 
 
 def _whole(strategy: Strategy, world: World, pace: Pace) -> tuple[Planned, ...]:

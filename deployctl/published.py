@@ -272,6 +272,16 @@ class Saved(Shown, frozen=True):
     next: str
 
 
+class PlannedGate(Shown, frozen=True):
+    """One gate as it will be asked; `says` is what the spec, or its profile, says of it, without the defaults."""
+
+    stage: str
+    name: str
+    says: str
+    expected_seconds: float
+    worst_seconds: float
+
+
 class Plan(Shown, frozen=True):
     """Everything that `plan` says; `saved` only with --out."""
 
@@ -294,5 +304,7 @@ class Plan(Shown, frozen=True):
     in_flight: InFlight | None = None
     saved: Saved | None = None
     workload: str = "Deployment"
+    gates: tuple[PlannedGate, ...] = ()
+    profile: str = ""
     api_version: str = "deployctl.dev/v1alpha1"
     kind: str = "Plan"

@@ -15,13 +15,14 @@ from typing import Any, Protocol
 import msgspec
 
 from deployctl.cluster.api import Api, NotFound, Request, Stale, Unreachable
+from deployctl.cluster.asking import asked
 from deployctl.cluster.logs import last_words
 from deployctl.cluster.ordinal_patches import writer_of
 from deployctl.cluster.patches import Writer, forget_copies, oldest_ready_seconds
 from deployctl.cluster.proxy import Proxy, through
 from deployctl.cluster.view import View
 from deployctl.errors import Conflict, LockLost, TimedOut
-from deployctl.gates import Asked
+from deployctl.gates import About, Asked
 from deployctl.gates.http import port_of
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
@@ -36,6 +37,7 @@ from deployctl.observe import (
     pods_of,
     replica_set,
     settled,
+    side,
 )
 from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
@@ -59,6 +61,7 @@ from strategies.model import (
     Outcome,
     Phase,
     Pin,
+    Question,
     Rehold,
     Restore,
     Return,
@@ -68,6 +71,7 @@ from strategies.model import (
     Strategy,
     Turn,
     Valve,
+    Verdict,
     Wait,
     Wish,
 )
@@ -244,7 +248,7 @@ class Rollout:
         intent = self._intent()
         wishes = {"promote": Wish.PROMOTE, "finish": Wish.FINISH}
         return Witness(
-            verdicts=self._stages.verdicts(),
+            verdicts=self._decided(self._stages.verdicts()),
             waited={key: now - since for key, since in self._since.items()},
             labels_age_seconds=now - self._labelled,
             gone_age_seconds=now - self._went,
@@ -255,6 +259,17 @@ class Rollout:
             reheld=self._reheld,
             gated=frozenset(stage for stage in Stage if getattr(self.gates, stage.value)),
         )
+
+    def _decided(self, verdicts: dict[Question, Verdict]) -> dict[Question, Verdict]:
+        """Take the wish that this run began with for a person's answer to its first question, where gates have none.
+
+        The run before stood at that question. What this one meets later nobody has seen yet.
+        """
+        first = next(iter(self._stages.asked), None)
+        doubt = verdicts.get(first) if first else None
+        if first is None or doubt is None or not doubt.undecided or self.orders.wish is None:
+            return verdicts
+        return {**verdicts, first: Verdict(passed=True, evidence=f"a person decided: {doubt.evidence}")}
 
     def _patience(self) -> model.Drain | None:
         """Say how long rounds are waited for; not at all where a person said so."""
@@ -320,7 +335,7 @@ class Rollout:
                 return Result(None, reason, stands=True)
             case Ask(question, pods):
                 gates = getattr(self.gates, question.stage.value)
-                self._stages.ask(question, gates, lambda: self._asked(pods))
+                self._stages.ask(question, gates, lambda: self._asked(pods), self.gates.deadline_seconds)
                 self._sleep(self.tick_seconds)
             case Wait(key, _, seconds):
                 if key == "keepOld" and self.orders.until_promoted:
@@ -488,7 +503,9 @@ class Rollout:
         """Give the gates the pods as they are now, those that are still there."""
         look = self.look()
         pods = tuple(one for one in look.pods if one["metadata"]["name"] in names)
-        return Asked(pods, look.services[0], self._proxy())
+        stable, preview = (side(look, one).revision for one in (self.memory.stable, self.memory.preview))
+        about = About(self.memory.app, self.view.names.namespace, stable, preview)
+        return asked(self.api, about, pods, look.services[0], self.gates)
 
     def _proxy(self) -> Proxy:
         return through(self.api, self.view.names.namespace)

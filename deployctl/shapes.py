@@ -89,6 +89,13 @@ def key(name: str) -> str:
     return first + "".join(map(str.capitalize, more))
 
 
+def default(one: inspect.Field) -> Any:
+    """Give what a field is where nothing is said; nothing that it could be where it must be said."""
+    if one.default_factory is not msgspec.NODEFAULT:
+        return one.default_factory()
+    return one.default
+
+
 def kind_of(one: inspect.Field) -> inspect.Type:
     """Give what a field takes where it is given: with its unit, and never null, which says nothing."""
     kind = _timed(one.type) if one.name.endswith(UNIT) else one.type

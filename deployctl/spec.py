@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, cast
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from deployctl import document, manifest, plugins
 from deployctl.document import Document, Place, Table
 from deployctl.errors import Problem, SpecError
+from deployctl.gates.credential import Credential, FilePath
+from deployctl.gates.fetch import Url, check_url
+from deployctl.profiles import Profile, gates_of
 from deployctl.reading import INVALID, Reader, node, written
-from deployctl.shapes import Chosen, shape
+from deployctl.shapes import Chosen, default, key, shape
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET
 from strategies import model
+from strategies.analysis import Analysis
 from strategies.model import Strategy
 from strategies.ordinal import Ordinal
 from strategies.quantities import NONE
@@ -47,6 +54,13 @@ Subdomain = Annotated[
 ClusterId = Annotated[str, Meta(pattern=UID, extra={"expected": "the UID of the namespace kube-system"})]
 FileName = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]+$", extra={"expected": "the path of a file"})]
 AtLeastOne = Annotated[int, Meta(ge=1)]
+HostPattern = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.:*/-]+$",
+        extra={"expected": "a host such as prometheus.monitoring.svc, a pattern of them or a network"},
+    ),
+]
 NotNegative = Annotated[int, Meta(ge=0)]
 
 
@@ -135,6 +149,12 @@ class Gate(Struct, frozen=True, kw_only=True):
     count: how many measurements
     failureLimit: how many of them may fail
     consecutiveErrorLimit: how many may come to no answer, one after the other
+    consecutiveSuccessLimit: how many passes one after the other are an early yes; 0 is never
+    inconclusiveLimit: how many may be inconclusive; with one more a person decides
+    noData: what it means that there is nothing to measure: a failure, no answer, a pass
+    minSamples: with fewer observations behind it a measurement is no answer
+    maxAge: with older ones neither
+    dryRun: measure, tell, and act on nothing of it
     timeout: for one measurement
     initialDelay: before the first one
     """
@@ -144,6 +164,12 @@ class Gate(Struct, frozen=True, kw_only=True):
     count: AtLeastOne = 1
     failure_limit: NotNegative = 0
     consecutive_error_limit: NotNegative = 4
+    consecutive_success_limit: NotNegative = 0
+    inconclusive_limit: NotNegative = 0
+    no_data: Literal["fail", "wait", "pass"] = "wait"
+    min_samples: NotNegative = 0
+    max_age_seconds: float | None = None
+    dry_run: bool = False
     timeout_seconds: float = 5.0
     initial_delay_seconds: float = 0.0
     ask: Annotated[Chosen, Meta(extra={"group": plugins.GATES, "beside": True})]
@@ -153,6 +179,36 @@ class Gate(Struct, frozen=True, kw_only=True):
             raise ValueError(f"failureLimit: {self.failure_limit} of {self.count}; expected less than count")
         if self.timeout_seconds <= 0:
             raise ValueError("timeout: no time at all; expected a duration above 0s")
+
+    @property
+    def analysis(self) -> Analysis:
+        """Say how its measurements are folded."""
+        return Analysis(
+            count=self.count,
+            failure_limit=self.failure_limit,
+            consecutive_error_limit=self.consecutive_error_limit,
+            consecutive_success_limit=self.consecutive_success_limit,
+            inconclusive_limit=self.inconclusive_limit,
+            no_data=self.no_data,
+            min_samples=self.min_samples,
+            max_age_seconds=math.inf if self.max_age_seconds is None else self.max_age_seconds,
+        )
+
+
+class Metrics(Struct, frozen=True, kw_only=True):
+    """A Prometheus, or what answers as one does; its host is allowed by being named here.
+
+    url: up to the path before /api/v1
+    token: sent as a bearer token
+    ca: a file of certificates that it is trusted by, instead of the usual
+    """
+
+    url: Url
+    token: Credential | None = None
+    ca: FilePath | None = None
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
 
 
 class Requests(Struct, frozen=True, kw_only=True):
@@ -210,11 +266,58 @@ class Gates(Struct, frozen=True, kw_only=True):
     before: asked of pods without traffic
     during: asked after a batch was let in, before the next one
     after: asked once all traffic has moved
+    profile: gates for a kind of service, besides those above; one of the same name and stage stands instead
+    without: names of gates of the profile that are left out
+    hosts: that gates may ask besides loopback and the pods: names, patterns such as *.igaming.svc, networks
+    metrics: the Prometheus of gates that name none
+    deadline: for all gates of a stage together, from its first question; a gate without a verdict then said no
     """
 
     before: Stage = ()
     during: Stage = ()
     after: Stage = ()
+    profile: Profile | None = None
+    without: Annotated[tuple[Label, ...], Meta(extra={"unique": ""})] = ()
+    hosts: Annotated[tuple[HostPattern, ...], Meta(extra={"unique": ""})] = ()
+    metrics: Metrics | None = None
+    deadline_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.profile:
+            self._add(gates_of(self.profile))
+        lost = next((one.name for one in self.all if _without_metrics(one, self.metrics)), None)
+        if lost:
+            raise ValueError(
+                f"gate {lost} asks a Prometheus and none is named; expected metrics: {{url: ...}}"
+            )
+
+    @property
+    def all(self) -> tuple[Gate, ...]:
+        return (*self.before, *self.during, *self.after)
+
+    def _add(self, preset: dict[str, Any]) -> None:
+        """Add the gates of a profile, before those that the spec names itself."""
+        names = {one["name"] for stage in preset.values() for one in stage}
+        if strange := set(self.without) - names:
+            raise ValueError(f"without: {min(strange)} is none of {', '.join(sorted(names))}")
+        for stage, gates in preset.items():
+            own: Stage = getattr(self, stage)
+            taken = {*self.without, *(one.name for one in own)}
+            more = (_gate(one) for one in gates if one["name"] not in taken)
+            force_setattr(self, stage, (*more, *own))
+
+
+def _gate(said: dict[str, Any]) -> Gate:
+    """Read a gate as a spec file says it."""
+    reader = Reader([])
+    found: Gate = reader.read(node(said, Place("profile")), shape(Gate), "")
+    if reader.problems:
+        raise SpecError(reader.problems)
+    return found
+
+
+def _without_metrics(gate: Gate, metrics: Metrics | None) -> bool:
+    return gate.ask.kind == "prometheus" and not gate.ask.options.url and metrics is None
 
 
 class Spec(Struct, frozen=True, kw_only=True):
@@ -379,6 +482,35 @@ def _warnings(reader: Reader) -> Iterator[Problem]:
         yield place.problem(
             "spec.gates.during", "never asked by blueGreen, which shifts once; expected before or after"
         )
+
+
+def said(gate: Gate) -> str:
+    """Write a gate in a line, as a spec file may say it: without its name and what is so by default."""
+    plain = Gate(name=gate.name, ask=gate.ask)
+    whole, usual = written(gate), written(plain)
+    kind = gate.ask.kind
+    own = {
+        key: value for key, value in whole.items() if key not in (kind, "name") and value != usual.get(key)
+    }
+    return _flow({kind: lean(gate.ask.options), **own})[1:-1]
+
+
+def lean(options: Any) -> dict[str, Any]:
+    """Write the options of a gate without those that are so by default."""
+    cls: Any = type(options)
+    own = {key(one.name) for one in shape(cls).fields if getattr(options, one.name) != default(one)}
+    return {name: value for name, value in written(options).items() if name in own}
+
+
+def _flow(value: Any) -> str:
+    """Write plain JSON as YAML has it in a line: {path: /healthz, expect: [200, 204]}."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_flow(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    text = value if isinstance(value, str) else json.dumps(value)
+    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z/][\w./-]*|[0-9.]+(ms|s|m|h)", text)
+    return text if plain or not isinstance(value, str) else json.dumps(text, ensure_ascii=False)
 
 
 def canonical(app: App) -> dict[str, Any]:

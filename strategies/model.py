@@ -144,10 +144,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The folded answer of a stage's gates; `evidence` names what decided."""
+    """The folded answer of a stage's gates; `evidence` names what decided. One that is undecided is a person's."""
 
     passed: bool
     evidence: str = ""
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)

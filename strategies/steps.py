@@ -95,6 +95,8 @@ def _put(seen: Observed, question: Question, pods: tuple[Pod, ...]) -> Step | No
     verdict = seen.verdicts.get(question)
     if verdict is None:
         return Ask(question, tuple(pod.name for pod in pods))
+    if verdict.undecided:
+        return Stand(f"{verdict.evidence}; a person decides: promote or abort")
     return None if verdict.passed else Turn(verdict.evidence)
 
 

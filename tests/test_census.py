@@ -12,6 +12,7 @@ import pytest
 from deployctl.census import Counted, counted
 from deployctl.cluster.api import Unreachable
 from deployctl.errors import SpecError
+from deployctl.gates import Asked
 from deployctl.published import Moved
 from deployctl.render.status import _moved
 from deployctl.spec import Census, FrontDoor, Requests, from_canonical
@@ -49,7 +50,7 @@ class Pods:
 
 def count(pods, **where):
     requests = Requests(**(where or {"metric": "requests_total"}))
-    return counted(Census(requests=requests), pods.proxy, service(), SIDES, pods.sleep)
+    return counted(Census(requests=requests), Asked((), service(), pods.proxy), SIDES, pods.sleep)
 
 
 def test_each_pods_counter_is_read_twice_and_its_rate_is_the_difference():
@@ -87,7 +88,9 @@ def test_a_counter_that_only_some_pods_have_is_none_on_the_others():
     def proxy(name, *rest):
         return told(name, *rest) if name == "new-1" else (200, b"# nothing yet")
 
-    found = counted(Census(requests=Requests(metric="requests_total")), proxy, service(), SIDES, pods.sleep)
+    found = counted(
+        Census(requests=Requests(metric="requests_total")), Asked((), service(), proxy), SIDES, pods.sleep
+    )
     assert {name: round(rate) for name, rate in found.rates.items()} == {
         "uid of old-1": 0,
         "uid of old-2": 0,
@@ -140,7 +143,7 @@ def saying(**revisions):
 
 def at(door, requests=8, **revisions):
     front = FrontDoor(url=door, field="revision", requests=requests)
-    return counted(Census(front_door=front), saying(**revisions), service(), SIDES)
+    return counted(Census(front_door=front), Asked((), service(), saying(**revisions)), SIDES)
 
 
 def test_the_front_door_is_asked_and_each_answer_counts_for_the_revision_whose_pods_say_the_same(door):
@@ -155,6 +158,10 @@ def test_revisions_that_say_the_same_cannot_be_told_apart(door):
 
 def test_a_front_door_that_does_not_answer_is_counted_as_that():
     assert at("http://127.0.0.1:9/version", requests=2, old="r1", new="r2").answers == {"failed": 2}
+
+
+def test_a_front_door_that_no_gate_may_ask_is_not_asked_here_either():
+    assert at("http://169.254.169.254/version", requests=1, old="r1", new="r2").answers == {"failed": 1}
 
 
 def test_exactly_one_of_metric_and_field_is_given():

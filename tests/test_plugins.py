@@ -34,7 +34,7 @@ def test_a_plugin_is_found_by_its_name():
 
 def test_a_foreign_plugin_is_found_as_soon_as_it_is_installed(install):
     install("casino", "jackpot", "casino_plugin:Jackpot", "class Jackpot: ...")
-    assert names(GATES) == ("http", "jackpot")
+    assert {"http", "jackpot"} <= set(names(GATES))
     assert find(GATES, "jackpot").__name__ == "Jackpot"
 
 

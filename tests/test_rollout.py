@@ -259,6 +259,46 @@ def test_unknown_turns_the_release_round_after_its_limit():
     assert release.cluster.served() == {"wallet:1"}
 
 
+DOUBT = Says(Answer.INCONCLUSIVE)
+
+
+def test_what_a_gate_could_not_decide_is_left_to_a_person():
+    release = Release(Cluster.running(), BLUE_GREEN, gates(before=DOUBT))
+    result = release.run()
+    assert (result.stands, result.outcome) == (True, None)
+    assert result.reason == (
+        "gate smoke could not decide: it says inconclusive; a person decides: promote or abort"
+    )
+    assert release.cluster.served() == {"wallet:1"}
+
+
+@pytest.mark.parametrize("stage", ["before", "after"])
+def test_a_person_who_promotes_decides_what_the_gate_could_not(stage):
+    stood = Release(Cluster.running(), BLUE_GREEN, gates(**{stage: DOUBT}))
+    assert stood.run().stands
+    release = resumed(stood)
+    release.orders = Orders(wish=Wish.PROMOTE)
+    assert release.run().outcome is Outcome.PROMOTED
+
+
+def test_a_person_who_promotes_has_not_decided_what_comes_later():
+    stood = Release(Cluster.running(), BLUE_GREEN, gates(before=DOUBT, after=DOUBT))
+    assert stood.run().stands
+    release = resumed(stood)
+    release.orders = Orders(wish=Wish.PROMOTE)
+    result = release.run()
+    assert result.stands
+    assert "wallet:2" in release.cluster.served()
+
+
+def test_a_person_decides_no_failure():
+    stood = Release(Cluster.running(), BLUE_GREEN, gates(before=DOUBT))
+    assert stood.run().stands
+    release = resumed(stood)
+    release.gates, release.orders = gates(before=NO), Orders(wish=Wish.PROMOTE)
+    assert release.run().outcome is Outcome.ABORTED
+
+
 def test_a_preview_that_never_comes_up_is_left_at_the_progress_deadline():
     release = Release(Cluster.running(), BLUE_GREEN)
     release.cluster.broken = frozenset({"wallet:2"})

@@ -9,15 +9,18 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployctl import document
+from deployctl import document, plugins
 from deployctl.document import Place
 from deployctl.errors import SpecError
 from deployctl.gates.http import Http
-from deployctl.shapes import Chosen
+from deployctl.shapes import Chosen, key, shape
 from deployctl.spec import Drain, Gate, canonical, digest, from_canonical, read
 from strategies.blue_green import BlueGreen
 from strategies.quantities import Amount
 from strategies.rolling import Rolling
+
+KINDS = plugins.names(plugins.GATES)
+KEYS = tuple(key(one.name) for one in shape(Gate).fields if one.name != "ask")
 
 SMALL = """\
 apiVersion: deployctl.dev/v1alpha1
@@ -173,7 +176,7 @@ def test_the_same_name_in_another_namespace_is_another_app():
         ("failureLimit: 2", "failureLimit: 3", "19:23: spec.gates.before[0].failureLimit: 3 of 3; expected less than count"),
         ("failureLimit: 2", "failureLimit: -1", "19:23: spec.gates.before[0].failureLimit: got -1; expected a whole number of at least 0"),
         ("timeout: 2s", "timeout: 0s", "21:18: spec.gates.before[0].timeout: no time at all; expected a duration above 0s"),
-        ("http: {path", "htp: {path", "23:9: spec.gates.before[0].htp: unknown; expected one of name, interval, count, failureLimit, consecutiveErrorLimit, timeout, initialDelay, http; did you mean http?"),
+        ("http: {path", "htp: {path", f"23:9: spec.gates.before[0].htp: unknown; expected one of {', '.join((*KEYS, *KINDS))}; did you mean http?"),
         ("path: /healthz", "path: healthz", "23:22: spec.gates.before[0].http.path: got healthz; expected a path that starts with /"),
         ("[200, 204]", "99", "23:40: spec.gates.before[0].http.expect: got 99; expected a status from 100 to 599"),
         ("[200, 204]", "[200, 600]", "23:46: spec.gates.before[0].http.expect[1]: got 600; expected a status from 100 to 599"),
@@ -183,7 +186,7 @@ def test_the_same_name_in_another_namespace_is_another_app():
         ("scheme: https", "scheme: ftp", "23:88: spec.gates.before[0].http.scheme: got ftp; expected one of http, https"),
         ('"https://wallet.example/ready"', "wallet.example", "26:21: spec.gates.during[0].http.url: got wallet.example; expected a URL that starts with http:// or https://"),
         ("    during:\n", "      - {name: smoke, http: {}}\n    during:\n", "24:16: spec.gates.before[1].name: smoke again, first at 16:15; expected each once"),
-        ("    during:\n", "      - {name: second}\n    during:\n", "24:9: spec.gates.before[1]: none given; expected exactly one of http"),
+        ("    during:\n", "      - {name: second}\n    during:\n", f"24:9: spec.gates.before[1]: none given; expected exactly one of {', '.join(KINDS)}"),
         ("    during:\n", "      - second\n    during:\n", "24:9: spec.gates.before[1]: got second; expected a mapping"),
         ("kind: App", "kind: Deployment", "2:7: kind: got Deployment; expected App"),
         ("deployctl.dev/v1alpha1", "apps/v1", "1:13: apiVersion: got apps/v1; expected deployctl.dev/v1alpha1"),

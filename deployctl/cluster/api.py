@@ -137,6 +137,29 @@ class Api:
         status, body, _ = self._exchange(request, timeout_seconds)
         return status, body
 
+    def whole(self, request: Request, timeout_seconds: float) -> tuple[int, dict[str, str], bytes]:
+        """Send one call and give its status, its headers by their names in lower case, and its body as they are."""
+        status, body, headers = self._exchange(request, timeout_seconds)
+        return status, {name.lower(): value for name, value in headers.items()}, body
+
+    def dialled(self, path: str) -> tuple[str, list[str], Json]:
+        """Give what a WebSocket to the same server as the same user needs: address, headers, whom it trusts."""
+        login = self._login
+        known: Json = login.pool.connection_pool_kw
+        keys = {
+            "ca_certs": "ca_certs",
+            "cert_file": "certfile",
+            "key_file": "keyfile",
+            "cert_reqs": "cert_reqs",
+        }
+        trust = {theirs: known[ours] for ours, theirs in keys.items() if known.get(ours) is not None}
+        headers = [
+            f"{name}: {value}"
+            for name, value in self._headers(login, Request("GET", path)).items()
+            if name != "Accept"  # what is upgraded is not JSON
+        ]
+        return f"ws{login.host.removeprefix('http')}{path}", headers, trust
+
     def lines(self, request: Request, silence_seconds: float) -> Iterator[Json]:
         """Stream a watch; end when the server ends it or has been silent too long."""
         limit = urllib3.Timeout(connect=self.target.timeout_seconds, read=silence_seconds)

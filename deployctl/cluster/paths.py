@@ -12,6 +12,7 @@ GROUPS = {
     "pods": CORE,
     "services": CORE,
     "configmaps": CORE,
+    "secrets": CORE,
     "events": CORE,
     "resourcequotas": CORE,
     "deployments": APPS,

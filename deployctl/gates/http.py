@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from deployctl.errors import DeployctlError
 from deployctl.foreign import printable
-from deployctl.gates import Asked
+from deployctl.gates import Asked, Page
+from deployctl.gates.credential import Credential, FilePath, Revealed, revealed
+from deployctl.gates.fetch import Url, check_url, fetch, scrubbed, shown
+from deployctl.gates.field import Field
 from strategies.analysis import Answer, Measurement
 
 Json = dict[str, Any]
@@ -20,9 +26,9 @@ Path = Annotated[str, Meta(pattern="^/", extra={"expected": "a path that starts 
 Status = Annotated[int, Meta(ge=100, le=599, extra={"expected": "a status from 100 to 599"})]
 Port = Annotated[int, Meta(ge=1, le=65535, extra={"expected": "a port from 1 to 65535"})]
 PortName = Annotated[str, Meta(pattern="^[a-z0-9-]{1,15}$", extra={"expected": "the name of one"})]
-Url = Annotated[
-    str, Meta(pattern="^https?://[^/]", extra={"expected": "a URL that starts with http:// or https://"})
-]
+Quantile = Annotated[float, Meta(ge=0, le=1, extra={"expected": "a share from 0 to 1 such as 0.95"})]
+Requests = Annotated[int, Meta(ge=1, le=1000)]
+Way = Callable[[float], Page]
 
 
 @dataclass(frozen=True)
@@ -32,65 +38,166 @@ class Http:
     path: what is asked for
     expect: the status, or any of several
     contains: text that the answer must hold
+    field: a field of an answer in JSON, and what it must be
+    headers: that the answer must have; each holds the text that is given
+    within: the longest that an answer may take, at the quantile
+    quantile: the share of the answers that must be within that time
+    requests: how often each pod is asked in one measurement
     port: number or name; the targetPort of the first listed Service unless it is given
     scheme: how the pods are asked
-    url: ask this address instead of the pods
+    url: ask this address instead of the pods; its host must be among spec.gates.hosts
+    token: sent to the url as a bearer token
+    ca: a file of certificates that the url is trusted by, instead of the usual
     """
+
+    RIGHTS: ClassVar = ("get pods/proxy, unless `url` is given",)
+    UNKNOWNS: ClassVar = (
+        "no pod, no answer in time, an answer of the API server in a pod's place",
+        "a field that the answer lacks, an answer that is not JSON, a host that is not allowed",
+    )
 
     path: Path = "/"
     expect: Status | tuple[Status, ...] = 200
     contains: str = ""
+    field: Field | None = None
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    within_seconds: float | None = None
+    quantile: Quantile = 0.95
+    requests: Requests = 1
     port: Port | PortName | None = None
     scheme: Literal["http", "https"] = "http"
     url: Url | None = None
+    token: Credential | None = None
+    ca: FilePath | None = None
 
     def __post_init__(self) -> None:
-        try:
-            _ = urlsplit(self.url or "").port
-        except ValueError as error:
-            raise ValueError(f"url: {error}; expected one such as https://wallet.example/ready") from error
+        check_url(self.url)
+        if self.token and not self.url:
+            raise ValueError("token: pods are asked with the API server's own login; expected url beside it")
+
+    @property
+    def pod_wise(self) -> bool:
+        """Say whether it asks pod after pod, each with the gate's whole time."""
+        return not self.url
 
     def measure(self, asked: Asked) -> Measurement:
-        """Ask once, every pod or the one address; the first that does not answer as expected decides."""
+        """Ask every pod or the one address; the first that does not answer as expected decides."""
+        try:
+            bearer = revealed(self.token, asked)
+        except DeployctlError as error:
+            return Measurement(Answer.UNKNOWN, str(error))
+        return scrubbed(self._asked(self._ways(asked, bearer), asked), bearer)
+
+    def _asked(self, ways: list[tuple[str, Way]], asked: Asked) -> Measurement:
+        answers = []
+        for where, way in ways:
+            answers.append(self._ask(where, way, asked.timeout_seconds))
+            if answers[-1].answer is not Answer.PASS:
+                return answers[-1]
+        return self._all(answers)
+
+    def _ways(self, asked: Asked, bearer: Revealed) -> list[tuple[str, Way]]:
+        """List whom it asks, each with the way to it: (time in seconds) -> its page."""
         if self.url:
-            return self._judge(_shown(self.url), *fetch(self.url, asked.timeout_seconds))
-        answers = (self._ask(pod, asked) for pod in asked.pods)
-        bad = next((one for one in answers if one.answer is not Answer.PASS), None)
-        return bad or self._all(len(asked.pods))
+            return [(shown(self.url), self._way_to_url(self.url, asked, bearer))]
+        return [(f"{pod['metadata']['name']}{self.path}", self._way_to(pod, asked)) for pod in asked.pods]
 
-    def _all(self, pods: int) -> Measurement:
-        if not pods:
-            return Measurement(Answer.UNKNOWN, "there is no pod to ask")
-        return Measurement(Answer.PASS, f"{self.path}: {self._wanted()} from {pods} of {pods} pods")
+    def _way_to_url(self, url: str, asked: Asked, bearer: Revealed) -> Way:
+        def ask(seconds: float) -> Page:
+            here = replace(asked, timeout_seconds=seconds)
+            return fetch(here, url, bearer=bearer, authority=self.ca)
 
-    def _ask(self, pod: Json, asked: Asked) -> Measurement:
+        return ask
+
+    def _way_to(self, pod: Json, asked: Asked) -> Way:
         name = pod["metadata"]["name"]
         port = port_of(pod, asked.service, self.port)
-        if port is None:
-            return Measurement(Answer.UNKNOWN, f"{name} has no port named {self.port or 'by the Service'}")
-        try:
-            answer = asked.proxy(name, port, self.scheme, self.path, asked.timeout_seconds)
-        except DeployctlError as error:
-            return Measurement(Answer.UNKNOWN, f"{name}{self.path}: {error}")
-        refusal = _of_the_api(*answer)
-        if refusal:
-            return Measurement(Answer.UNKNOWN, f"{name}{self.path}: {refusal}")
-        return self._judge(f"{name}{self.path}", *answer)
 
-    def _judge(self, where: str, status: int, body: bytes) -> Measurement:
-        if not status:
-            return Measurement(Answer.UNKNOWN, f"{where}: {body.decode(errors='replace')}")
-        if status not in self._expected():
-            return Measurement(Answer.FAIL, f"{where}: {status}, expected {self._wanted()}")
-        if self.contains and self.contains.encode() not in body:
+        def ask(seconds: float) -> Page:
+            if port is None:
+                raise DeployctlError(f"{name} has no port named {self.port or 'by the Service'}")
+            if self.headers:
+                return asked.page(name, port, self.scheme, self.path, seconds)
+            status, body = asked.proxy(name, port, self.scheme, self.path, seconds)
+            return Page(status, {}, body)
+
+        return ask
+
+    def _all(self, answers: list[Measurement]) -> Measurement:
+        if not answers:
+            return Measurement(Answer.UNKNOWN, "there is no pod to ask")
+        if self.url:
+            return answers[0]
+        timed = [one.value for one in answers if one.value is not None]
+        slowest = f", p{self.quantile * 100:g} at most {max(timed):.3f}s" if timed else ""
+        told = f"{self.path}: {self._wanted()} from {len(answers)} of {len(answers)} pods{slowest}"
+        return Measurement(Answer.PASS, told, max(timed, default=None), self._samples(answers))
+
+    def _samples(self, answers: list[Measurement]) -> float | None:
+        return sum(one.samples or 0 for one in answers) if self.within_seconds is not None else None
+
+    def _ask(self, where: str, way: Way, seconds: float) -> Measurement:
+        """Ask one as often as the spec says; the first answer that is not as expected decides."""
+        end, taken, judged = time.monotonic() + seconds, [], _none(where)
+        for at in range(self.requests):
+            began = time.monotonic()
+            if at and began >= end:
+                return Measurement(
+                    Answer.UNKNOWN, f"{where}: {at} of {self.requests} answers in {seconds:g}s"
+                )
+            try:
+                page = way(end - began if at else seconds)
+            except DeployctlError as error:
+                return Measurement(Answer.UNKNOWN, _of(where, str(error)))
+            taken.append(time.monotonic() - began)
+            judged = self._judge(where, page)
+            if judged.answer is not Answer.PASS:
+                return judged
+        return judged if self.within_seconds is None else self._timed(where, taken, self.within_seconds)
+
+    def _timed(self, where: str, taken: list[float], most: float) -> Measurement:
+        at = nearest(taken, self.quantile)
+        told = f"{where}: p{self.quantile * 100:g} of {len(taken)} is {at:.3f}s, at most {most:g}s"
+        return Measurement(Answer.PASS if at <= most else Answer.FAIL, told, at, len(taken))
+
+    def _judge(self, where: str, page: Page) -> Measurement:
+        refusal = _of_the_api(page.status, page.body) if not self.url else ""
+        if refusal:
+            return Measurement(Answer.UNKNOWN, f"{where}: {refusal}")
+        if page.status not in self._expected():
+            return Measurement(Answer.FAIL, f"{where}: {page.status}, expected {self._wanted()}")
+        return self._inside(where, page) or Measurement(Answer.PASS, f"{where}: {page.status}")
+
+    def _inside(self, where: str, page: Page) -> Measurement | None:
+        """Judge what is in the answer; None where that is as expected."""
+        if self.contains and self.contains.encode() not in page.body:
             return Measurement(Answer.FAIL, f"{where}: the answer lacks {self.contains!r}")
-        return Measurement(Answer.PASS, f"{where}: {status}")
+        for name, wanted in self.headers.items():
+            if wanted.lower() not in page.headers.get(name.lower(), "").lower():
+                return Measurement(Answer.FAIL, f"{where}: the header {name} lacks {wanted!r}")
+        judged = self.field.judge(page.body, where) if self.field else None
+        return judged if judged and judged.answer is not Answer.PASS else None
 
     def _expected(self) -> tuple[int, ...]:
         return self.expect if isinstance(self.expect, tuple) else (self.expect,)
 
     def _wanted(self) -> str:
         return " or ".join(map(str, self._expected()))
+
+
+def nearest(taken: Sequence[float], quantile: float) -> float:
+    """Give the nearest rank: p95 of 20 is the 19th of them in order."""
+    return sorted(taken)[max(0, math.ceil(quantile * len(taken)) - 1)]
+
+
+def _none(where: str) -> Measurement:
+    return Measurement(Answer.UNKNOWN, f"{where}: it was not asked")
+
+
+def _of(where: str, said: str) -> str:
+    """Name whom it is about, unless that is said already."""
+    told = said.startswith((where, f"{where.partition('/')[0]} has"))
+    return said if told else f"{where}: {said}"
 
 
 def port_of(pod: Json, service: Json, wanted: int | str | None = None) -> int | None:
@@ -113,17 +220,6 @@ def _stays(container: Json) -> bool:
     return container.get("restartPolicy") == "Always"
 
 
-def fetch(url: str, timeout_seconds: float) -> tuple[int, bytes]:
-    """Fetch an address; no answer is status 0 with the reason as its body."""
-    import httpx
-
-    try:
-        answer = httpx.get(url, timeout=timeout_seconds, follow_redirects=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return 0, str(error or type(error).__name__).encode()
-    return answer.status_code, answer.content
-
-
 def _of_the_api(status: int, body: bytes) -> str:
     """Tell why the API server has no answer of the pod: what it says itself is a Status, and no word of the pod's.
 
@@ -137,15 +233,3 @@ def _of_the_api(status: int, body: bytes) -> str:
         return ""
     ours = isinstance(said, dict) and (said.get("kind"), said.get("apiVersion")) == ("Status", "v1")
     return printable(str(said.get("message") or f"HTTP {status}")) if ours else ""
-
-
-def path_of(url: str) -> str:
-    """Give what is asked for at an address: `/version?full=1`."""
-    parts = urlsplit(url)
-    return urlunsplit(("", "", parts.path or "/", parts.query, ""))
-
-
-def _shown(url: str) -> str:
-    """Give an address without what may be secret in it: user and password, the query."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

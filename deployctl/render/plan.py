@@ -35,7 +35,7 @@ def _lines(one: Plan, paint: Paint) -> Iterator[str]:
     yield paint(BOLD, title)
     if not one.changes and not one.in_flight:
         yield "  nothing to do: this template is live"
-    for part in (_template, _elsewhere, _flying, _steps, _measures, _dangers, _problems, _saved):
+    for part in (_template, _elsewhere, _flying, _steps, _gates, _measures, _dangers, _problems, _saved):
         lines = list(part(one, paint))
         yield from ("", *lines) if lines else ()
 
@@ -93,6 +93,16 @@ def _steps(one: Plan, paint: Paint) -> Iterator[str]:
     lines = _columns([head, *rows])
     yield paint(BOLD, lines[0])
     yield from _shortened(lines[1:])
+
+
+def _gates(one: Plan, paint: Paint) -> Iterator[str]:
+    """Print the gates of a profile in full: what is not in the file must be seen here."""
+    if not one.profile:
+        return
+    yield paint(BOLD, f"gates, with those of the profile {one.profile}")
+    for each in one.gates:
+        yield f"  {each.stage} {each.name}: {each.says}"
+        yield f"      answers in {_time(each.expected_seconds)}, at worst {_time(each.worst_seconds)}"
 
 
 def _row(at: int, one: PlannedStep) -> tuple[str, str, str, str, str]:

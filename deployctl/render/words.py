@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from deployctl.gates.stage import Stages
+from deployctl.gates.stage import Stages, said
 from strategies.model import (
     Action,
     Admit,
@@ -161,9 +161,8 @@ def verdicts(stages: Stages) -> Iterator[tuple[str, str]]:
     for question, askings in list(stages.asked.items()):
         for one in askings:
             if one.verdict:
-                answer = "passed" if one.verdict.passed else "said no"
                 key = f"{question.stage.value} {question.about} {one.gate.name}"
-                yield key, f"gate {one.gate.name} {answer}: {one.verdict.evidence}"
+                yield key, f"gate {one.gate.name} {said(one.verdict)}: {one.verdict.evidence}"
 
 
 def key(now: Wait | Ask) -> str:

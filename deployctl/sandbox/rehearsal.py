@@ -279,7 +279,14 @@ class Timed(Stages):
         super().__init__(wake)
         self._world = world
 
-    def ask(self, question: Question, gates: tuple[Gate, ...], pods: Callable[[], Asked]) -> None:
+    def ask(
+        self,
+        question: Question,
+        gates: tuple[Gate, ...],
+        pods: Callable[[], Asked],
+        deadline_seconds: float | None = None,
+    ) -> None:
+        del deadline_seconds
         if question in self.asked:
             return
         self.asked[question] = [Asking(gate) for gate in gates]

@@ -130,6 +130,11 @@ def test_the_readme_lists_the_commands(*, rewrite: bool) -> None:
     written.hold(ROOT / "README.md", "commands", written.commands(), rewrite=rewrite)
 
 
+@pytest.mark.parametrize("table", ["kinds", "templates", "profiles"])
+def test_the_tables_of_the_gates_are_theirs(table: str, *, rewrite: bool) -> None:
+    written.hold(ROOT / "docs/gates.md", table, getattr(written, table)(), rewrite=rewrite)
+
+
 every_command = pytest.mark.parametrize("name", list(COMMANDS))
 
 

@@ -6,13 +6,17 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import NODEFAULT
 from msgspec import inspect as types
 
 from deployctl import plugins
 from deployctl.cli import COMMANDS
+from deployctl.explained import kinds as gate_kinds
+from deployctl.gates.bounds import span
+from deployctl.gates.templates import TEMPLATES
+from deployctl.profiles import Profile, gates_of
 from deployctl.reading import written
 from deployctl.shapes import UNIT, Shape, bare, beside, expected, key, kind_of, shape, told
 from deployctl.spec import App
@@ -100,3 +104,33 @@ def _default(one: types.Field) -> str:
         return ""
     plain = written(value, timed=one.name.endswith(UNIT))
     return f"`{plain}`" if plain not in ("", []) else ""
+
+
+def kinds() -> str:
+    """Write a table of the kinds of gates that are installed."""
+    rows = (f"| `{one['name']}` | {one['about'].rstrip('.')} |" for one in gate_kinds())
+    return "\n".join(("| gate | asks |", "|--|--|", *rows))
+
+
+def templates() -> str:
+    """Write a table of the queries that the prometheus gate knows by name."""
+    rows = (
+        f"| `{name}` | {one.asks} | {span(one.min, one.max)} | {', '.join(f'`{key}`: `{value}`' for key, value in one.using.items())} | {one.why} |"
+        for name, one in TEMPLATES.items()
+    )
+    return "\n".join(
+        ("| template | asks for | passes | `using`, unless given | why |", "|--|--|--|--|--|", *rows)
+    )
+
+
+def profiles() -> str:
+    """Write a table of the profiles, with the bounds of their gates under traffic."""
+    rows = (f"| `{name}` | {', '.join(map(_bound, gates_of(name)['after']))} |" for name in get_args(Profile))
+    return "\n".join(
+        ("| profile | under traffic, besides `health` and `restarts` before it |", "|--|--|", *rows)
+    )
+
+
+def _bound(gate: dict[str, Any]) -> str:
+    options = gate.get("prometheus") or gate.get("restarts") or {}
+    return f"{gate['name']} {span(options.get('min'), options.get('max'))}".strip()

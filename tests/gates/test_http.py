@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from dataclasses import replace
 
 import pytest
 
 from deployctl.cluster.api import Unreachable
-from deployctl.gates import Asked
-from deployctl.gates.http import Http
+from deployctl.gates import Asked, Page
+from deployctl.gates.credential import Credential
+from deployctl.gates.field import Field
+from deployctl.gates.http import Http, nearest
 from strategies.analysis import Answer
 from tests.answering import Reply, serving, status
 from tests.objects import pod, replica_set, service, template
@@ -142,3 +146,93 @@ def test_what_may_be_secret_in_an_address_is_not_told():
 def test_an_address_that_cannot_be_one_is_refused(url):
     with pytest.raises(ValueError, match=r"url: .*; expected one such as https://wallet.example/ready"):
         Http(url=url)
+
+
+# a field, a header, a quantile
+
+READY = b'{"data": {"ok": true, "lag": 2.5, "checks": [{"name": "db", "state": "up"}]}}'
+
+
+@pytest.mark.parametrize(
+    ("field", "answer", "told"),
+    [
+        (Field("data.ok"), Answer.PASS, "/: 200 from 2 of 2 pods"),
+        (Field("{$.data.ok}"), Answer.PASS, "/: 200 from 2 of 2 pods"),
+        (Field("data.checks[0].state", equals="up"), Answer.PASS, "/: 200 from 2 of 2 pods"),
+        (Field("data.checks[0].state", equals="down"), Answer.FAIL, "a/: data.checks[0].state is up, expected down"),
+        (Field("data.lag", max=1), Answer.FAIL, "a/: data.lag is 2.5, expected at most 1"),
+        (Field("data.ok", max=1), Answer.UNKNOWN, "a/: data.ok is true, which is no number"),
+        (Field("data.gone"), Answer.UNKNOWN, "a/: the answer has no data.gone"),
+        (Field("data.checks[7].state"), Answer.UNKNOWN, "a/: the answer has no data.checks[7].state"),
+    ],
+)  # fmt: skip
+def test_a_field_of_the_answer_is_judged(field, answer, told):
+    assert measured(Proxy((200, READY)), field=field) == (answer, told)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b"[" * 100_000])
+def test_an_answer_that_is_not_json_is_no_answer(body):
+    assert measured(Proxy((200, body)), field=Field("data.ok")) == (
+        Answer.UNKNOWN,
+        "a/: the answer is not JSON",
+    )
+
+
+def with_headers(**headers):
+    return replace(Asked(PODS, service(), Proxy()), page=lambda *_: Page(200, headers, b""))
+
+
+def test_a_header_must_hold_the_text():
+    gate = Http(headers={"Cache-Control": "no-store"})
+    assert gate.measure(with_headers(**{"cache-control": "private, No-Store"})).answer is Answer.PASS
+    bad = gate.measure(with_headers(age="7"))
+    assert (bad.answer, bad.evidence) == (Answer.FAIL, "a/: the header Cache-Control lacks 'no-store'")
+
+
+def test_a_quantile_of_the_answers_must_be_in_time():
+    pauses = itertools.cycle([0.0] * 9 + [0.05])
+
+    def slow(*_):
+        time.sleep(next(pauses))
+        return 200, b""
+
+    asked = Asked(PODS[:1], service(), slow)
+    fast = Http(requests=10, within_seconds=0.04, quantile=0.9).measure(asked)
+    assert (fast.answer, fast.samples) == (Answer.PASS, 10)
+    late = Http(requests=10, within_seconds=0.04, quantile=1).measure(asked)
+    assert (late.answer, late.samples) == (Answer.FAIL, 10)
+    assert late.evidence.startswith("a/: p100 of 10 is 0.05")
+
+
+def test_answers_that_do_not_fit_into_the_time_are_no_answer():
+    def slow(*_):
+        time.sleep(0.03)
+        return 200, b""
+
+    asked = replace(Asked(PODS[:1], service(), slow), timeout_seconds=0.05)
+    one = Http(requests=100, within_seconds=0.04).measure(asked)
+    assert (one.answer, one.evidence) == (Answer.UNKNOWN, "a/: 2 of 100 answers in 0.05s")
+
+
+def test_the_nearest_rank_of_a_quantile():
+    assert [nearest(range(1, 21), one) for one in (0, 0.5, 0.95, 1)] == [1, 10, 19, 20]
+
+
+def test_a_token_is_sent_and_told_nowhere(monkeypatch):
+    monkeypatch.setenv("GATE_TOKEN", "hunter2-token")
+    with serving(lambda call: Reply(200, call.headers.get("Authorization", ""))) as server:
+        url = f"{server.url}/ready"
+        answer, told = measured(url=url, token=Credential(env="GATE_TOKEN"), contains="Bearer hunter2-token")
+        refused = measured(url=url, token=Credential(env="GATE_TOKEN"), contains="another")
+    assert answer is Answer.PASS
+    assert "hunter2" not in told + refused[1]
+
+
+def test_a_token_for_pods_is_refused():
+    with pytest.raises(ValueError, match="token: pods are asked with the API server's own login"):
+        Http(token=Credential(env="GATE_TOKEN"))
+
+
+def test_a_token_that_is_not_there_is_no_answer():
+    told = measured(url="http://127.0.0.1:1/ready", token=Credential(env="NO_SUCH_VARIABLE"))
+    assert told == (Answer.UNKNOWN, "the environment variable NO_SUCH_VARIABLE is empty or not set")

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from deployctl.gates import Asked
-from deployctl.gates.stage import Stages
-from strategies.analysis import Answer
+from deployctl.gates.stage import Stages, measured
+from strategies.analysis import Answer, Measurement
 from strategies.model import Question, Stage, Verdict
 from tests.answering import eventually
 from tests.objects import service
@@ -118,6 +118,75 @@ def test_what_the_gates_said_is_told_with_its_evidence():
         "before smoke passed: it says pass",
         "before errors said no: it says fail",
     )
+
+
+def test_a_dry_run_measures_and_does_not_act():
+    said = verdict(gate(YES), gate(NO, "errors", dry_run=True))
+    assert said == Verdict(True, "2 of 2 gates passed")
+
+
+def test_a_dry_run_tells_what_it_would_have_said():
+    stages = Stages(lambda: None)
+    stages.ask(BEFORE, (gate(NO, "errors", dry_run=True),), nobody)
+    assert eventually(lambda: BEFORE in stages.verdicts())
+    assert stages.said() == ("before errors passed: dry run, it would have said no: it says fail",)
+
+
+DOUBT = Says(Answer.INCONCLUSIVE)
+
+
+def test_a_gate_that_is_inconclusive_leaves_it_to_a_person():
+    doubt = "gate smoke could not decide: it says inconclusive"
+    assert verdict(gate(DOUBT), gate(YES, "errors")) == Verdict(False, doubt, undecided=True)
+
+
+def test_a_no_goes_before_a_doubt():
+    assert verdict(gate(DOUBT), gate(NO, "errors")) == Verdict(False, "gate errors said no: it says fail")
+
+
+def test_a_doubt_waits_for_those_who_have_not_answered_yet():
+    stages = Stages(lambda: None)
+    waiting = gate(UNKNOWN, "slow", consecutive_error_limit=1000, interval_seconds=60)
+    stages.ask(BEFORE, (gate(DOUBT), waiting), nobody)
+    assert eventually(lambda: stages.asked[BEFORE][0].verdict)
+    assert stages.verdicts() == {}
+    stages.stop()
+
+
+def test_a_gate_that_hangs_is_no_answer_when_its_time_is_over():
+    forever = threading.Event()
+    hanging = gate(Says(Answer.PASS, lambda _: forever.wait()), timeout_seconds=0.05)
+    one = measured(hanging, nobody(), 0.05)
+    forever.set()
+    assert one == Measurement(Answer.UNKNOWN, "no answer within 0.05s")
+
+
+def test_a_stage_ends_at_its_deadline_whoever_has_not_answered():
+    forever, now = threading.Event(), [0.0]
+    stages = Stages(lambda: None, clock=lambda: now[0])
+    stages.ask(BEFORE, (gate(YES), gate(Says(Answer.PASS, lambda _: forever.wait()), "slow")), nobody, 60)
+    assert stages.verdicts() == {}
+    now[0] = 60.0
+    assert stages.verdicts() == {BEFORE: Verdict(False, "gate slow said no: no verdict within 60s")}
+    forever.set()
+
+
+def test_what_comes_after_the_deadline_changes_nothing():
+    forever, now = threading.Event(), [0.0]
+    stages = Stages(lambda: None, clock=lambda: now[0])
+    stages.ask(BEFORE, (gate(Says(Answer.PASS, lambda _: forever.wait())),), nobody, 60)
+    now[0] = 60.0
+    assert not stages.verdicts()[BEFORE].passed
+    forever.set()
+    assert eventually(lambda: threading.active_count() < 20)
+    assert not stages.verdicts()[BEFORE].passed
+
+
+def test_many_measurements_are_told_in_short():
+    stages = Stages(lambda: None)
+    stages.ask(BEFORE, (gate(YES, count=3, interval_seconds=0.001),), nobody)
+    assert eventually(lambda: BEFORE in stages.verdicts())
+    assert stages.said() == ("before smoke passed: it says pass (3 measurements, 3 pass)",)
 
 
 def test_what_is_still_open_is_told_too():

@@ -54,6 +54,8 @@ from strategies.ranks import Ranks
 from strategies.simulator import Settings, World
 
 YES, NO = Verdict(passed=True), Verdict(passed=False, evidence="a gate said no")
+UNDECIDED = Verdict(passed=False, evidence="a gate could not decide", undecided=True)
+VERDICTS = {True: YES, False: NO, None: UNDECIDED}
 NAME = re.compile(r"(?:stable|preview)-\d+")
 ACTIONS = (
     *(Begin, Hold, Lower, Pause, Rehold, Pin, Show, Valve),
@@ -68,7 +70,7 @@ class Broken(AssertionError):
 @dataclass(frozen=True, slots=True)
 class State:
     world: World
-    verdicts: frozenset[tuple[Question, bool]] = frozenset()
+    verdicts: frozenset[tuple[Question, bool | None]] = frozenset()
     waited: frozenset[str] = frozenset()
     fresh_labels: bool = False
     just_gone: bool = False  # a pod went, and the endpoints controller may not have seen it
@@ -81,7 +83,7 @@ class State:
     def seen(self) -> Observed:
         return self.world.observe(
             drain=self.drain,
-            verdicts={question: YES if passed else NO for question, passed in self.verdicts},
+            verdicts={question: VERDICTS[passed] for question, passed in self.verdicts},
             waited=dict.fromkeys(self.waited, 1e9),
             labels_age_seconds=0.0 if self.fresh_labels else 1e9,
             gone_age_seconds=0.0 if self.just_gone else 1e9,
@@ -162,7 +164,7 @@ def _text(text: str, names: dict[str, str]) -> str | None:
     return NAME.sub(lambda match: names[match[0]], text) if found else text
 
 
-def _verdicts(state: State, names: dict[str, str]) -> frozenset[tuple[Question, bool]]:
+def _verdicts(state: State, names: dict[str, str]) -> frozenset[tuple[Question, bool | None]]:
     vouched: set[str] = set()
     others = set()
     for question, passed in state.verdicts:
@@ -197,6 +199,7 @@ class Checker:
     lagging: bool = False  # the controllers and the EndpointSlices take their time
     most: int = 0  # the largest size that somebody scales to
     least: int = 1
+    doubts: bool = False  # gates may leave it to a person
     states: dict[State, tuple[State | None, str]] = field(default_factory=dict)
     ending: set[State] = field(default_factory=set)
 
@@ -238,6 +241,9 @@ class Checker:
                 self._check_asked(state, step, pods)
                 yield f"yes to {question}", self._answered(state, question, pods, passed=True)
                 yield f"no to {question}", self._answered(state, question, pods, passed=False)
+                if self.doubts:
+                    doubt = replace(state, verdicts=state.verdicts | {(question, None)})
+                    yield f"a person must answer {question}", doubt
             case Wait("labels"):
                 yield "labels are seen", replace(state, fresh_labels=False)
             case Wait("gone"):
@@ -252,7 +258,7 @@ class Checker:
             case Wait(key, _, seconds) if seconds and key not in state.waited:
                 yield f"{key} has passed", replace(state, waited=state.waited | {key})
             case Stand():
-                yield "a person promotes", replace(state, wish=Wish.PROMOTE)
+                yield "a person promotes", self._decided(state)
             case Wait() | End():
                 pass
             case _:
@@ -280,6 +286,16 @@ class Checker:
         cleared = state.cleared | set(pods) if question.stage is Stage.BEFORE else state.cleared
         about = "" if question.pods else question.about
         return replace(state, verdicts=verdicts, cleared=cleared, said=state.said | {(question.stage, about)})
+
+    def _decided(self, state: State) -> State:
+        """Let a person promote, which answers what the gates could not, and that alone."""
+        decided = replace(state, wish=Wish.PROMOTE)
+        for question, passed in state.verdicts:
+            if passed is None:
+                left = replace(decided, verdicts=decided.verdicts - {(question, None)})
+                here = question.pods or [pod.name for pod in state.world.preview.pods]
+                decided = self._answered(left, question, tuple(here), passed=True)
+        return decided
 
     def _pods(self, state: State) -> Iterator[tuple[str, State]]:
         world, (crashes, scalings, tamperings) = state.world, state.left
@@ -513,7 +529,7 @@ class Checker:
 
     def _must_turn(self, state: State) -> bool:
         late = any("ready" in key or key.startswith("stable less") for key in state.waited)
-        said_no = any(not passed for _, passed in state.verdicts)
+        said_no = any(passed is False for _, passed in state.verdicts)
         if any(one.blind for one in state.world.services):
             return True
         bereft = state.world.stable.gone and state.world.preview.desired > 0
@@ -541,7 +557,7 @@ class Checker:
                 passed = {key} if seconds and (not unbroken or world == state.world) else set()
                 return step, replace(after, waited=after.waited | passed)
             case Stand():
-                return step, replace(state, wish=Wish.PROMOTE)
+                return step, self._decided(state)
             case End():
                 return step, None
             case _:

@@ -56,6 +56,20 @@ def test_blue_green_keeps_its_laws_over_two_services_and_a_person(others):
     assert check(BlueGreen("manual"), 2, ("app", "app-2"), **others) > 100
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_blue_green_keeps_its_laws_where_gates_leave_it_to_a_person(size):
+    assert check(BlueGreen(), size, doubts=True) > 100
+
+
+@pytest.mark.parametrize(("size", "batch"), SMALL)
+def test_rolling_keeps_its_laws_where_gates_leave_it_to_a_person(size, batch):
+    assert check(Rolling(Amount(batch)), size, doubts=True) > 50
+
+
+def test_rolling_by_ordinals_keeps_its_laws_where_gates_leave_it_to_a_person():
+    assert check(Ordinal(Amount(1)), 2, doubts=True) > 50
+
+
 def test_blue_green_keeps_its_laws_when_scaled_to_nothing():
     assert check(BlueGreen(), 1, scalings=2, least=0) > 100
 

@@ -1,0 +1,96 @@
+"""The options of the postgres gate that are mappings of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from deployctl.gates.credential import Credential
+from deployctl.gates.peers import Peer, Port, Positive, Share, Word
+from strategies.quantities import WHOLE, Amount
+
+PORT, BOUNCER_PORT = 5432, 6432
+Sql = Annotated[str, Meta(min_length=1, max_length=20000, extra={"expected": "one SQL query"})]
+
+
+@dataclass(frozen=True)
+class Shard(Peer):
+    """One shard: its primary, and its replicas.
+
+    host: of its primary
+    port: 5432 unless it is given
+    name: how the gate calls it; host and port unless it is given
+    database: the gate's own unless it is given
+    replicas: replicas of it that are asked themselves
+    """
+
+    database: Word | None = None
+    replicas: tuple[Peer, ...] = ()
+
+
+@dataclass(frozen=True)
+class PgBouncer:
+    """The admin console of a PgBouncer before the server; its user must be one of `stats_users`.
+
+    host: of PgBouncer
+    port: 6432 unless it is given
+    name: how the gate calls it
+    user: asked as this user; the gate's own unless it is given
+    password: of that user; the gate's own unless it is given
+    maxWait: the longest that a client may have waited for a connection
+    waiting: how many clients may wait for one
+    """
+
+    host: Word
+    port: Port | None = None
+    name: Word | None = None
+    user: Word | None = None
+    password: Credential | None = None
+    max_wait_seconds: float = 1.0
+    waiting: Annotated[int, Meta(ge=0)] = 0
+
+
+@dataclass(frozen=True)
+class Connections:
+    """What both revisions may open together, held against what the server has.
+
+    pool: the most connections that one pod opens: its pool, and what it opens beside it
+    maxReplicas: the most pods of the app: maxReplicas of its autoscaler, else its replicas
+    surge: how many pods of the new revision stand beside them; 100% for blueGreen, the batch for rolling
+    user: the role that the app logs in as; its sessions are not counted among the others
+    share: how much of what the server has may be used
+    """
+
+    pool: Positive
+    max_replicas: Positive
+    user: Word
+    surge: Amount = WHOLE
+    share: Share = 0.8
+
+    @property
+    def pods(self) -> int:
+        return self.max_replicas + self.surge.of(self.max_replicas)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A query that must stay cheap; it is planned, and never run.
+
+    name: how the gate calls it
+    query: one statement, with $1, $2 for its values
+    values: of its parameters, as text
+    cost: its total cost as it was recorded; not compared unless it is given
+    ratio: how many times the recorded cost it may cost
+    rows: a table with more rows than this may not be read whole
+    scans: tables that may be read whole, however many rows they have
+    """
+
+    name: Word
+    query: Sql
+    values: tuple[str, ...] = ()
+    cost: Annotated[float, Meta(ge=0)] | None = None
+    ratio: Annotated[float, Meta(ge=1)] = 3.0
+    rows: Positive = 10000
+    scans: tuple[Word, ...] = ()
