@@ -31,7 +31,7 @@ cluster-test: $(READY)  ## Bring up a real Kubernetes, and test on it and in the
 	[ "$$was" ] || $(BIN)/python -m tests.cluster.bed down; exit $$code
 
 gates-test: $(READY)  ## Test the gates on real servers, from Debian's packages unpacked once
-	$(BIN)/python -m pytest -m gates -n 2 $(ARGS)
+	$(BIN)/python -m pytest -m gates -n 2 --dist loadfile $(ARGS)
 
 proof: ## The same, and the longest stories besides
 	@$(MAKE) --no-print-directory cluster-test MARKED="cluster or long or proof"
