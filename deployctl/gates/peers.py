@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import socket
+import ssl
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from deployctl.errors import DeployctlError
+from deployctl.gates.credential import Revealed
+from deployctl.gates.deadline import Deadline
 from deployctl.gates.hosts import resolved
+from strategies.quantities import WHOLE, Amount
 
 Host = Annotated[
     str,
@@ -25,8 +30,6 @@ Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1, extra={"expected": "a share from 0 to 1 such as 0.8"})]
 Tls = Literal["verify", "off"]
-
-EVERY = ("*",)  # but what gives out a machine's credentials
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,62 @@ class Peer:
         return self.name or f"{self.host}:{self.port or port}"
 
 
-def addresses(host: str, port: int) -> tuple[str, ...]:
-    """Give the addresses to connect to, each checked; raise DeployctlError where none may be."""
-    return resolved(host, port, EVERY)
+@dataclass(frozen=True)
+class Connections:
+    """What both revisions may open together, held against what the server has.
+
+    pool: the most connections that one pod opens: its pool, and what it opens beside it
+    maxReplicas: the most pods of the app: maxReplicas of its autoscaler, else its replicas
+    surge: how many pods of the new revision stand beside them; 100% for blueGreen, the batch for rolling
+    user: the role that the app logs in as; its sessions are not counted among the others
+    share: how much of what the server has may be used
+    """
+
+    pool: Positive
+    max_replicas: Positive
+    user: Word
+    surge: Amount = WHOLE
+    share: Share = 0.8
+
+    @property
+    def pods(self) -> int:
+        return self.max_replicas + self.surge.of(self.max_replicas)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who asks, how the way is protected, and which hosts may be asked."""
+
+    user: str
+    password: Revealed
+    tls: Tls = "verify"
+    ca: str | None = None
+    hosts: tuple[str, ...] = ()
+
+
+def dial(called: str, where: tuple[str, int], hosts: tuple[str, ...], deadline: Deadline) -> socket.socket:
+    """Connect to one of the checked addresses of a host; the deadline may cut the connection.
+
+    Raise DeployctlError where none of them takes it.
+    """
+    deadline.at, last = called, "it has no address"
+    for address in resolved(*where, hosts):
+        try:
+            made = socket.create_connection((address, where[1]), deadline.left())
+        except OSError as error:
+            last = error.strerror or str(error)
+            continue
+        deadline.watch(made.fileno())
+        return made
+    raise DeployctlError(f"{called}: {last}")
+
+
+def context(ca: str | None) -> ssl.SSLContext:
+    """Give what verifies a server's certificate and name; raise DeployctlError where its authority is no file."""
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise DeployctlError(f"ca: {ca}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def need(module: str, extra: str) -> None:

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from deployctl.gates.credential import Credential, SecretKey
-from deployctl.gates.peers import Peer
+from deployctl.gates.peers import Connections, Peer
 from deployctl.gates.postgres import Postgres
-from deployctl.gates.postgres.options import Connections, PgBouncer, Plan, Shard
+from deployctl.gates.postgres.options import PgBouncer, Plan, Shard
 from strategies.analysis import Answer
 from strategies.quantities import Amount
 from tests.gates.asking import PASSWORD, fails, measured, nobody_listens, passes, read, speaking, unknown
@@ -232,6 +232,8 @@ def test_a_replica_that_cannot_be_asked_is_no_answer(both):
 
 
 def test_a_replica_whose_replay_is_paused_is_behind_though_the_primary_sees_no_lag(both, replica, primary):
+    primary.do("UPDATE accounts SET cents = 1 WHERE id = 1", database="wallet")
+    eventually(lambda: replica.one("SELECT pg_last_xact_replay_timestamp() IS NOT NULL"))
     replica.do("SELECT pg_wal_replay_pause()")
     try:
         eventually(lambda: replica.one("SELECT pg_get_wal_replay_pause_state()") == "paused")

@@ -97,7 +97,16 @@ def _unpack(at: Path) -> None:
     for one in sorted(downloads.glob("*.deb")):
         _run("dpkg-deb", "--extract", str(one), str(half))
     shutil.rmtree(downloads)
+    _tell_erlang(half, at)
     half.rename(at)
+
+
+def _tell_erlang(half: Path, at: Path) -> None:
+    """Write into Erlang's launcher where it will be; it has its usual place written in, and takes no other word."""
+    launcher = half / "usr/lib/erlang/bin/erl"
+    launcher.write_text(
+        launcher.read_text().replace("ROOTDIR=/usr/lib/erlang", f"ROOTDIR={at}/usr/lib/erlang")
+    )
 
 
 def _download(into: Path) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.servers import packages
@@ -56,8 +57,8 @@ def folder(at: Path) -> Path:
     return own(at)
 
 
-def _die_with_the_test() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _die_with_the_test(by: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
 
 
 def _as_nobody() -> dict[str, object]:
@@ -89,6 +90,7 @@ class Server:
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_seconds: float = READY_SECONDS
     end_signal: int = signal.SIGTERM
+    orphaned: int = signal.SIGKILL  # what it gets when the test dies without a word
     failures: tuple[type[Exception], ...] = (OSError,)
     process: subprocess.Popen[bytes] | None = None
 
@@ -112,7 +114,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_the_test,  # noqa: PLW1509 - it only calls prctl
+                preexec_fn=partial(_die_with_the_test, self.orphaned),  # noqa: PLW1509 - it only calls prctl
                 **_as_nobody(),
             )
         try:
@@ -152,7 +154,7 @@ class Server:
 
     def kill(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.pid, signal.SIGKILL)
             self.process.wait(END_SECONDS)
 
     def freeze(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -13,11 +13,11 @@ from deployctl.gates import Asked
 from deployctl.gates.credential import Credential, FilePath, revealed
 from deployctl.gates.deadline import Deadline, within
 from deployctl.gates.findings import Finding, Size, failed, folded, judged, passed, unknown
-from deployctl.gates.peers import Host, NotNegative, Peer, Port, Positive, Tls, Word, need
+from deployctl.gates.peers import Connections, Host, Login, NotNegative, Peer, Port, Positive, Tls, Word, need
 from deployctl.gates.postgres import budget, checks
-from deployctl.gates.postgres.options import PORT, Connections, PgBouncer, Plan, Shard, Sql
+from deployctl.gates.postgres.options import PORT, PgBouncer, Plan, Shard, Sql
 from deployctl.gates.postgres.plans import plans
-from deployctl.gates.postgres.session import Login, Row, Session, session
+from deployctl.gates.postgres.session import Row, Session, session
 from strategies.analysis import Measurement
 
 Check = Literal[
@@ -43,8 +43,6 @@ AT_A_PRIMARY: dict[str, Callable[[Session, Postgres], Iterator[Finding]]] = {
 @dataclass(frozen=True)
 class Postgres:
     """Ask a PostgreSQL server, its replicas and every shard whether they can bear a new revision now.
-
-    rights: GRANT pg_monitor TO the role, CONNECT on the database, and SELECT on the tables of declared queries
 
     host: of the primary, or of what `role` says; not given beside shards
     port: of it
@@ -73,6 +71,17 @@ class Postgres:
     schemaVersion: a query of one value that must be the same on every shard
     skip: checks that are not made
     """
+
+    EXTRA: ClassVar = "postgres"
+    RIGHTS: ClassVar = (
+        "GRANT pg_monitor TO the role, and CONNECT on the database",
+        "SELECT on the tables of declared queries; no right to write anything",
+    )
+    UNKNOWNS: ClassVar = (
+        "a server or a replica that cannot be asked, a wrong password, no answer in time",
+        "a role without pg_monitor, for it sees no session but its own",
+        "a table that was never analyzed, a declared query that cannot be planned",
+    )
 
     user: Word
     host: Host | None = None
@@ -113,7 +122,7 @@ class Postgres:
 
     def _asked(self, asked: Asked, deadline: Deadline) -> Measurement:
         need("psycopg", "postgres")
-        login = Login(self.user, revealed(self.password, asked), self.tls, self.ca)
+        login = Login(self.user, revealed(self.password, asked), self.tls, self.ca, asked.hosts)
         bounced = self._bounced(asked, login, deadline)
         found = [(one, tuple(self._shard(one, login, deadline, bounced))) for one in self._shards()]
         every = [finding for _, findings in found for finding in findings]

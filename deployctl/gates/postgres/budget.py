@@ -13,8 +13,9 @@ from typing import Any
 from deployctl.errors import DeployctlError
 from deployctl.gates.deadline import Deadline
 from deployctl.gates.findings import Finding, failed, judged
-from deployctl.gates.postgres.options import BOUNCER_PORT, Connections, PgBouncer
-from deployctl.gates.postgres.session import Login, Session, connect
+from deployctl.gates.peers import Connections, Login
+from deployctl.gates.postgres.options import BOUNCER_PORT, PgBouncer
+from deployctl.gates.postgres.session import Session, connect
 
 SLOTS = """
 SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int

@@ -8,8 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from deployctl.gates.credential import Credential
-from deployctl.gates.peers import Peer, Port, Positive, Share, Word
-from strategies.quantities import WHOLE, Amount
+from deployctl.gates.peers import Peer, Port, Positive, Word
 
 PORT, BOUNCER_PORT = 5432, 6432
 Sql = Annotated[str, Meta(min_length=1, max_length=20000, extra={"expected": "one SQL query"})]
@@ -50,28 +49,6 @@ class PgBouncer:
     password: Credential | None = None
     max_wait_seconds: float = 1.0
     waiting: Annotated[int, Meta(ge=0)] = 0
-
-
-@dataclass(frozen=True)
-class Connections:
-    """What both revisions may open together, held against what the server has.
-
-    pool: the most connections that one pod opens: its pool, and what it opens beside it
-    maxReplicas: the most pods of the app: maxReplicas of its autoscaler, else its replicas
-    surge: how many pods of the new revision stand beside them; 100% for blueGreen, the batch for rolling
-    user: the role that the app logs in as; its sessions are not counted among the others
-    share: how much of what the server has may be used
-    """
-
-    pool: Positive
-    max_replicas: Positive
-    user: Word
-    surge: Amount = WHOLE
-    share: Share = 0.8
-
-    @property
-    def pods(self) -> int:
-        return self.max_replicas + self.surge.of(self.max_replicas)
 
 
 @dataclass(frozen=True)

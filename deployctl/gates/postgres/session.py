@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import DeployctlError
-from deployctl.gates.credential import Revealed
 from deployctl.gates.deadline import Deadline
-from deployctl.gates.peers import Tls, addresses
+from deployctl.gates.hosts import resolved
+from deployctl.gates.peers import Login
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -22,16 +22,6 @@ READ_ONLY = "SELECT setting, source FROM pg_settings WHERE name = 'default_trans
 
 class Refused(DeployctlError):
     """The server did not carry out a statement, and says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Who asks, and how the way is protected."""
-
-    user: str
-    password: Revealed
-    tls: Tls = "verify"
-    ca: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +96,7 @@ def connect(
 
     host, port, database = where
     deadline.at = called
-    found = addresses(host, port)
+    found = resolved(host, port, login.hosts)
     options: dict[str, Any] = {**_asked(login), **more, "dbname": database, "port": port}
     try:
         connection = psycopg.connect(
