@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help test lint cluster-test gates-test proof demo bench wheel-test lock clean
+.PHONY: help test lint cluster-test gates-test proof faults faults-mutants demo bench wheel-test lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -35,6 +35,12 @@ gates-test: $(READY)  ## Test the gates on real servers, from Debian's packages 
 
 proof: ## The same, and the longest stories besides
 	@$(MAKE) --no-print-directory cluster-test MARKED="cluster or long or proof"
+
+faults: $(READY)  ## Let every fault befall every call of a release in virtual time (RUNS=2000, SEED=, RUN=, MUTANT=)
+	$(BIN)/python -m tests.faults --seed $(or $(SEED),0) --runs $(or $(RUNS),0) --run '$(RUN)' --mutant '$(MUTANT)'
+
+faults-mutants: $(READY)  ## List the mistakes that `make faults MUTANT=name` has to find
+	$(BIN)/python -m tests.faults --mutants
 
 demo: $(READY)  ## Four releases under load in a practice cluster, counted and drawn; needs no Kubernetes
 	$(BIN)/deployctl sandbox demo

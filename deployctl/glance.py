@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployctl.cluster.api import Api, Denied, NotFound
 from deployctl.cluster.paths import path
@@ -13,11 +13,14 @@ from deployctl.cluster.proxy import through
 from deployctl.cluster.view import Names
 from deployctl.errors import SpecError
 from deployctl.memory import Memory, recalled
-from deployctl.observe import Open, Snapshot, live, owned_by
+from deployctl.observe import Open, Snapshot, live, owned_by, pods_of, replica_set
 from deployctl.prepare import found, guess, names_of, selector_of
 from deployctl.record import Kept, Record, parse
 from deployctl.spec import App, from_canonical
-from deployctl.workload import DEPLOYMENT, kind_of
+from deployctl.workload import DEPLOYMENT, hash_of, kind_of
+
+if TYPE_CHECKING:
+    from deployctl.census import Counted
 
 Json = dict[str, Any]
 LABELLED = "app.kubernetes.io/managed-by=deployctl"
@@ -37,6 +40,7 @@ class Glance:
     rounds: Mapping[str, Open] = field(
         default_factory=dict
     )  # by the pods' UIDs, while a release is in flight
+    counted: Counted | None = None  # where the requests of a release in flight go
 
     @property
     def memory(self) -> Memory | None:
@@ -63,7 +67,8 @@ def glance(api: Api, name: str) -> Glance:
     app = _spec(kept)
     names = names_of(app, api.namespace) if app else guess(api, name)
     look = snapshot(api, names)
-    return Glance(names, look, kept, lease, api.now(), app, _rounds(api, look, app))
+    rounds, counts = _beside(lambda: _rounds(api, look, app), lambda: _counted(api, look, app))
+    return Glance(names, look, kept, lease, api.now(), app, rounds, counts)
 
 
 def _rounds(api: Api, look: Snapshot, app: App | None) -> Mapping[str, Open]:
@@ -75,6 +80,21 @@ def _rounds(api: Api, look: Snapshot, app: App | None) -> Mapping[str, Open]:
 
     namespace = look.deployment["metadata"]["namespace"]
     return asked_once(rounds, through(api, namespace), look.services[0], filter(live, look.pods))
+
+
+def _counted(api: Api, look: Snapshot, app: App | None) -> Counted | None:
+    """Count the requests of a release in flight by revision, where the app tells."""
+    memory = look.memory
+    if app is None or memory is None or app.spec.census is None:
+        return None
+    from deployctl.census import TIMEOUT_SECONDS, counted
+    from deployctl.gates import Asked
+
+    owners = (replica_set(look.replica_sets, one) for one in (memory.stable, memory.preview))
+    sides = {hash_of(one): tuple(filter(live, pods_of(one, look))) for one in owners if one}
+    namespace = look.deployment["metadata"]["namespace"]
+    proxy, hosts = through(api, namespace), app.spec.gates.hosts
+    return counted(app.spec.census, Asked((), look.services[0], proxy, TIMEOUT_SECONDS, hosts=hosts), sides)
 
 
 def snapshot(api: Api, names: Names) -> Snapshot:

@@ -15,6 +15,7 @@ import msgspec
 from deployctl import workload
 from deployctl.workload import HELD_PARTITION, partition, stateful
 
+FIELD_MANAGER = "deployctl"  # as managedFields name who wrote
 ANNOTATION = "deployctl.dev/release"
 LABEL = "deployctl.dev/serving"
 LABEL_VALUE = "yes"

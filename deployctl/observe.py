@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployctl.memory import (
     COST,
     DETACHED_COST,
+    FIELD_MANAGER,
     HELD_SECONDS,
     LABEL,
     NO_DEADLINE,
@@ -121,7 +122,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
     """State the facts of one look; `stable` and `preview` are digests of pod templates."""
     memory, spec = look.memory, look.deployment["spec"]
     rounds = None if witness.drain is None else witness.rounds
-    sides = side(look, stable, rounds), side(look, preview, rounds)
+    sides = _connected(side(look, stable, rounds), look, preview), side(look, preview, rounds)
     template, settings = _template(spec["template"], stable, preview), Settings.of(look.deployment)
     whole = Observed(
         replicas=spec.get("replicas", 1),
@@ -132,7 +133,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         preview_service=_preview_service(look, memory),
         phase=Phase(memory.phase) if memory else None,
         template=template,
-        settled=settled(look.deployment),
+        settled=settled(look.deployment) and not _miscounted(look, memory, stable),
         paused=settings.paused,
         partitioned=_partitioned(look.deployment, memory, *sides),
         returned=_returned(look.deployment, memory, stable),
@@ -155,6 +156,26 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         waited=witness.waited,
     )
     return ranked(whole, look.deployment) if stateful(look.deployment) else whole
+
+
+def _connected(stable: Side, look: Snapshot, preview: str) -> Side:
+    """Mark the pods of stable that were born before the last Service moved: connections stay where they were made."""
+    owner = replica_set(look.replica_sets, preview)
+    shifted = _shifted_at(look, hash_of(owner)) if owner else ""
+    born = {one["metadata"]["name"]: one["metadata"].get("creationTimestamp") or "" for one in look.pods}
+    pods = tuple(replace(pod, connected=born[pod.name] <= shifted) for pod in stable.pods)
+    return replace(stable, pods=pods)
+
+
+def _shifted_at(look: Snapshot, revision: str) -> str:
+    """Tell when we last wrote to a Service that is pinned to a revision, by the API server's own clock.
+
+    That may be later than the shift: whoever takes a release over marks its Services. Idle pods are taken for
+    connected then, and restarted once more.
+    """
+    moved = (one for one in look.services if (one["spec"].get("selector") or {}).get(HASH) == revision)
+    entries = (entry for one in moved for entry in one["metadata"].get("managedFields") or [])
+    return max((entry.get("time", "") for entry in entries if entry["manager"] == FIELD_MANAGER), default="")
 
 
 def _strays(look: Snapshot, stable: Side, preview: Side) -> tuple[Pod, ...]:
@@ -246,6 +267,25 @@ def _returned(deployment: Json, memory: Memory | None, stable: str, *, held: boo
         return False
     there = Settings.of(deployment) == way_back(memory.own, held=held)
     return there and digest(deployment["spec"]["template"]) == stable
+
+
+def counted_available(look: Snapshot, stable: str) -> int:
+    """Count the pods of stable that its ReplicaSet still takes as available."""
+    owner = replica_set(look.replica_sets, stable)
+    return int((owner or {}).get("status", {}).get("availableReplicas", 0))
+
+
+def _miscounted(look: Snapshot, memory: Memory | None, stable: str) -> bool:
+    """Say whether stable, to come back beside a preview that stays, still counts old pods as available.
+
+    Its ReplicaSet hears of the hold later than the controller, which would retire a preview pod for each of them.
+    """
+    if memory is None or memory.phase != Phase.RETURNING.value or stateful(look.deployment):
+        return False
+    now, there = Settings.of(look.deployment), digest(look.deployment["spec"]["template"]) == stable
+    return (
+        there and now.paused and now.min_ready_seconds >= HELD_SECONDS and counted_available(look, stable) > 0
+    )
 
 
 def way_back(own: Settings, *, held: bool) -> Settings:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from deployctl.difference import unlike
-from deployctl.memory import LABEL, Memory, Settings, annotation
+from deployctl.memory import FIELD_MANAGER, LABEL, Memory, Settings, annotation
 from deployctl.observe import Snapshot
 from deployctl.secrecy import masked, secret
 from deployctl.template import bare, digest, images
@@ -195,7 +195,7 @@ def who(thing: Json, name: str = "") -> str:
     entries = [
         one
         for one in thing["metadata"].get("managedFields") or []
-        if one["manager"] != "deployctl" and one.get("subresource") != "status" and _owns(one, name)
+        if one["manager"] != FIELD_MANAGER and one.get("subresource") != "status" and _owns(one, name)
     ]
     last = max(entries, key=lambda one: one.get("time") or "", default=None)
     if last is None:

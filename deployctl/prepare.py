@@ -17,6 +17,7 @@ from deployctl.errors import Conflict, DeployctlError, Forbidden, Refused, Usage
 from deployctl.identity import uid_of
 from deployctl.memory import (
     ANNOTATION,
+    FIELD_MANAGER,
     HELD_SECONDS,
     LABEL,
     Memory,
@@ -291,7 +292,7 @@ def _defaulted(api: Api, deployment: Json, template: Json) -> Json:
     meta = deployment["metadata"]
     where = path(meta["namespace"], resource_of(deployment), meta["name"])
     ops = [{"op": "replace", "path": "/spec/template", "value": template}]
-    query = {"fieldManager": "deployctl", "fieldValidation": "Strict"}
+    query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
     try:
         answer = api.send(Request("PATCH", where, ops, JSON_PATCH, query).dry())
     except ApiError as error:
@@ -373,7 +374,7 @@ def last_writer(thing: Json, fields: Iterable[str] = ()) -> str:
     entries = [
         one for one in thing["metadata"].get("managedFields") or [] if one.get("subresource") != "status"
     ]
-    theirs = [one for one in entries if one["manager"] != "deployctl" and _owns(one, fields)]
+    theirs = [one for one in entries if one["manager"] != FIELD_MANAGER and _owns(one, fields)]
     last = max(theirs, key=lambda one: one.get("time", ""), default=None)
     return f"{last['manager']} at {last.get('time', '')}" if last else ""
 
@@ -497,7 +498,7 @@ def _appliers(ready: Prepared) -> Iterator[str]:
     ]
     for one, fields in watched:
         for entry in one["metadata"].get("managedFields") or []:
-            applied = entry.get("operation") == "Apply" and entry["manager"] not in {"kubectl", "deployctl"}
+            applied = entry.get("operation") == "Apply" and entry["manager"] not in {"kubectl", FIELD_MANAGER}
             if applied and _owns(entry, fields):
                 yield f"the server-side applier {entry['manager']}"
 

@@ -53,6 +53,18 @@ class Traffic(Shown, frozen=True):
     valve: bool = False
 
 
+class Moved(Shown, frozen=True):
+    """Where the requests of a release in flight really go, by pod-template-hash, as the spec's census counts them.
+
+    `requestsPerSecond` is by the pods' own counters over one second; `frontDoor` counts answers on new connections,
+    under "other" those that no revision says, under "failed" those that were none. `problems` is what was not told.
+    """
+
+    requests_per_second: dict[str, float]
+    front_door: dict[str, int]
+    problems: tuple[str, ...] = ()
+
+
 class Release(Shown, frozen=True):
     """A release in flight. `moved` is when it last wrote; `holder` the process that lives, if any."""
 
@@ -173,6 +185,7 @@ class Status(Shown, frozen=True):
     foreign: tuple[Foreign, ...] = ()
     next: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
+    moved: Moved | None = None  # null unless a release is in flight and the spec has a census
     api_version: str = "deployctl.dev/v1alpha1"
     kind: str = "Status"
 

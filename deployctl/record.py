@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
-from deployctl.cluster.api import FIELD_MANAGER, MERGE_PATCH, Api, NotFound, Request, Stale
+from deployctl.cluster.api import MERGE_PATCH, Api, NotFound, Request, Stale
 from deployctl.cluster.paths import path
 from deployctl.errors import UsageError
 from deployctl.formats import VERSION, Entry, Word, known, releases_of
+from deployctl.memory import FIELD_MANAGER
 from deployctl.secrecy import masked
 from deployctl.spoken import cut
 
@@ -87,14 +88,17 @@ def refused(releases: tuple[Entry, ...]) -> frozenset[str]:
 def last_words(releases: tuple[Entry, ...]) -> dict[str, Entry | None]:
     """Give for each template the release that left it, or None where the newest word on it is a good one.
 
-    `releases` has the newest first, and the newest word on a template counts.
+    `releases` has the newest first, and the newest word on a template counts. Of a release that no end was written
+    of, for its process died of the last write or that failed, the next one tells: by what that began on.
     """
     words: dict[str, Entry | None] = {}
-    for one in releases:
+    for one, next_ in zip(releases, (None, *releases), strict=False):
         if one.outcome == "rolledBack":
             words.setdefault(one.stable, None)
-        if one.outcome:
-            words.setdefault(one.preview, None if one.outcome == "promoted" else one)
+        promoted = one.outcome == "promoted" or bool(
+            not one.outcome and next_ and next_.stable == one.preview
+        )
+        words.setdefault(one.preview, None if promoted else one)
     return words
 
 

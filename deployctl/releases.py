@@ -8,15 +8,16 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from deployctl import plugins
-from deployctl.cluster.api import Api, Stale
+from deployctl.cluster import patches
+from deployctl.cluster.api import Api, Request, Stale, Unreachable
 from deployctl.cluster.ordinal_patches import writer_of
-from deployctl.cluster.patches import forget_copy
 from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.gates.stage import Stages
@@ -25,10 +26,11 @@ from deployctl.memory import HELD_SECONDS, LABEL, Memory, Settings, annotation, 
 from deployctl.observe import replica_set
 from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, Word, now
-from deployctl.rollout import TICK_SECONDS, Orders, Result, Rollout, Story, raised
+from deployctl.rollout import PATIENCE_SECONDS, TICK_SECONDS, Orders, Result, Rollout, Story, raised
 from deployctl.rounds import Census
 from deployctl.spec import App, Drain, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
+from deployctl.traffic.service import ServiceTraffic
 from deployctl.workload import HASH, resource_of, stateful
 from strategies.blue_green import BlueGreen
 from strategies.model import Observed, Outcome, Phase, Strategy
@@ -158,10 +160,13 @@ def _wide(service: Json) -> Json:
 
 
 def forget_copies(api: Api, there: Found) -> None:
-    """Take our annotation off ReplicaSets where nothing is in flight: its writer died right before that."""
-    for one in there.replica_sets:
-        if there.memory is None and annotation(one):
-            api.send(forget_copy(one))
+    """Take our annotation off ReplicaSets and Services where nothing is in flight: its writer died right before that.
+
+    It stands in nobody's way, so no command fails for it: the next one takes off what this one cannot.
+    """
+    for request in patches.forget_copies(there.replica_sets, there.services) if there.memory is None else ():
+        with suppress(Stale, Unreachable):
+            api.send(request)
 
 
 def _strategy(there: Found, memory: Memory, app: App | None) -> Strategy:
@@ -352,7 +357,7 @@ class Run:
         )
 
     def _released(self, view: View, lock: Lock) -> Result:
-        memory = self._take_over(view) if self.plan.taken_over else self.plan.memory
+        memory = self._taken_over(view, lock) if self.plan.taken_over else self.plan.memory
         rollout = Rollout(
             api=self.api,
             view=view,
@@ -381,9 +386,26 @@ class Run:
             )
             self.last = rollout.observe(rollout.look())
 
-    def _take_over(self, view: View) -> Memory:
+    def _taken_over(self, view: View, lock: Lock) -> Memory:
+        """Raise the fence, and mark every Service, which has none: a write of another process that is still on its way is lost."""
+        memory = self._take_over(view, lock)
+        for name in self.plan.names.services:
+            self._mark(view, lock, name, memory)
+        return memory
+
+    def _mark(self, view: View, lock: Lock, name: str, memory: Memory) -> None:
+        for _ in range(TRIES):
+            lock.confirm()
+            service = next(one for one in view.look().services if one["metadata"]["name"] == name)
+            answer = self._tried(view, ServiceTraffic().mark(service, memory.dump()))
+            if answer:
+                return view.absorb("services", answer)
+        raise Conflict(f"Service {name} changes faster than it can be taken over", advice="try again")
+
+    def _take_over(self, view: View, lock: Lock) -> Memory:
         """Raise the fence, and with force turn round, in one write: whoever wrote before can write no more."""
         for _ in range(TRIES):
+            lock.confirm()
             look = view.look()
             held = look.memory
             if held is None or held.id != self.plan.memory.id:
@@ -391,16 +413,24 @@ class Run:
                 raise Conflict(f"the release of {app} ended meanwhile", advice=f"deployctl status {app}")
             memory = self._raised(held)
             request = writer_of(look, held, self.plan.stable, self.plan.preview).remember(memory)
-            try:
-                answer = self.api.send(request)
-            except Stale:
-                view.reread(request)
-                continue
-            view.absorb(resource_of(answer), answer)
-            return load(annotation(answer)) or memory
+            answer = self._tried(view, request)
+            if answer:
+                view.absorb(resource_of(answer), answer)
+                return load(annotation(answer)) or memory
         raise Conflict(
             f"{self.plan.names.deployment} changes faster than it can be taken over", advice="try again"
         )
+
+    def _tried(self, view: View, request: Request) -> Json | None:
+        """Send a write; where it lost a race or had no answer, look at its object anew after a moment."""
+        try:
+            return self.api.send(request)
+        except Stale:
+            view.reread(request)
+        except Unreachable as error:
+            view.signal.wait(max(PATIENCE_SECONDS, error.retry_after_seconds))
+            view.reread(request)
+        return None
 
     def _raised(self, held: Memory) -> Memory:
         memory = raised(held, holder())

@@ -18,7 +18,7 @@ from deployctl.cluster.api import Api, NotFound, Request, Stale, Unreachable
 from deployctl.cluster.asking import asked
 from deployctl.cluster.logs import last_words
 from deployctl.cluster.ordinal_patches import writer_of
-from deployctl.cluster.patches import Writer, forget_copy, oldest_ready_seconds
+from deployctl.cluster.patches import Writer, forget_copies, oldest_ready_seconds
 from deployctl.cluster.proxy import Proxy, through
 from deployctl.cluster.view import View
 from deployctl.errors import Conflict, LockLost, TimedOut
@@ -82,6 +82,7 @@ WORKLOADS = frozenset(RESOURCES.values())
 TICK_SECONDS = 1.0  # how often a countdown is told anew; costs no call
 PATIENCE_SECONDS = 0.2
 TRUST_SECONDS = 0.25  # how long the lock counts as ours for the next of several labels, which move no Service
+COPY_TRIES = 5  # to take our annotation off what the controller copied it to
 MOST_RACES = 50  # lost in a row: then it is no race, and who keeps refusing should be told of
 
 
@@ -476,11 +477,18 @@ class Rollout:
             self.story.note(line)
 
     def _forget_copies(self) -> None:
-        """Take our annotation off the ReplicaSets, where the Deployment controller copied it."""
+        """Take our annotation off the ReplicaSets, where the Deployment controller copied it, and off the Services.
+
+        The release is over: what cannot be taken off now, the next command does.
+        """
         self._until_settled()
-        for one in self.look().replica_sets:
-            if annotation(one):
-                self._send(forget_copy(one))
+        for _ in range(COPY_TRIES):
+            look = self.look()
+            for request in forget_copies(look.replica_sets, look.services):
+                try:
+                    self._send(request)
+                except LockLost:
+                    return
 
     def _offers(self, outcome: Outcome) -> tuple[str, ...]:
         live = self.preview if outcome is Outcome.PROMOTED else self.stable

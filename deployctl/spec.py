@@ -211,6 +211,52 @@ class Metrics(Struct, frozen=True, kw_only=True):
         check_url(self.url)
 
 
+class Requests(Struct, frozen=True, kw_only=True):
+    """Where each pod tells how many requests it has had; exactly one of metric and field is given.
+
+    path: of the page
+    metric: a counter of the Prometheus text format on that page, added up over its labels
+    field: of the JSON object that the page is
+    port: number or name; the targetPort of the first listed Service unless it is given
+    """
+
+    path: Annotated[str, Meta(pattern="^/", extra={"expected": "a path that starts with /"})] = "/metrics"
+    metric: str | None = None
+    field: str | None = None
+    port: int | str | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.metric) == bool(self.field):
+            raise ValueError("expected exactly one of metric and field")
+
+
+class FrontDoor(Struct, frozen=True, kw_only=True):
+    """A page that is asked as players' clients ask, on new connections, to see which revision answers.
+
+    url: of the page; redirects are not followed
+    field: of the JSON object that it answers with, different from one revision to the other
+    requests: how many are sent
+    """
+
+    url: Annotated[
+        str,
+        Meta(pattern="^https?://[^/]", extra={"expected": "a URL such as https://wallet.example/version"}),
+    ]
+    field: str
+    requests: AtLeastOne = 20
+
+
+class Census(Struct, frozen=True, kw_only=True):
+    """How `status` sees where the traffic of a release in flight really is.
+
+    requests: each pod's own count; kept connections show there, too
+    frontDoor: who answers new connections
+    """
+
+    requests: Requests | None = None
+    front_door: FrontDoor | None = None
+
+
 Stage = Annotated[tuple[Gate, ...], Meta(extra={"unique": "name"})]
 
 
@@ -281,12 +327,14 @@ class Spec(Struct, frozen=True, kw_only=True):
     strategy: the one strategy, with its options
     drain: how pods lose their traffic
     gates: what must be answered with yes
+    census: where the requests of a release in flight can be counted
     """
 
     workload: Workload
     strategy: Annotated[Chosen, Meta(extra={"group": plugins.STRATEGIES})]
     drain: Drain = Drain()
     gates: Gates = Gates()
+    census: Census | None = None
 
     def __post_init__(self) -> None:
         if self.workload.stateful_set and (why := _not_by_ordinals(self.strategy)):
@@ -336,6 +384,11 @@ class App(Header, frozen=True, kw_only=True):
     @property
     def namespace(self) -> str | None:
         return self.metadata.namespace
+
+    @property
+    def shakes_off(self) -> bool:
+        """Say whether old pods are restarted so that their connections move."""
+        return getattr(self.spec.strategy.options, "shake_off_after_seconds", None) is not None
 
     @property
     def preview_service(self) -> str:

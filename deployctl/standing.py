@@ -9,7 +9,7 @@ from typing import Any, Literal
 from deployctl.by_hand import ByHand
 from deployctl.glance import Glance, Listed
 from deployctl.lock import fresh, holder_of
-from deployctl.memory import HELD_SECONDS, LABEL, Memory
+from deployctl.memory import FIELD_MANAGER, HELD_SECONDS, LABEL, Memory
 from deployctl.observe import (
     Open,
     Snapshot,
@@ -25,7 +25,7 @@ from deployctl.observe import (
     stuck,
 )
 from deployctl.past import said
-from deployctl.published import Foreign, Last, Release, Revision, Row, Status, Statuses, Traffic
+from deployctl.published import Foreign, Last, Moved, Release, Revision, Row, Status, Statuses, Traffic
 from deployctl.record import Entry, Kept
 from deployctl.render import words
 from deployctl.template import digest, images
@@ -60,6 +60,7 @@ def status(at: Glance, kubectl: str = "kubectl") -> Status:
         foreign=tuple(_foreign(look.deployment, memory.at)) if memory else (),
         next=_next(at, seen, release),
         by_hand=ByHand(kubectl, look, memory).commands() if memory else (),
+        moved=_requests(at),
     )
 
 
@@ -214,6 +215,19 @@ def _traffic(look: Snapshot, service: Json) -> Traffic:
     return Traffic(name, endpoints, selector.get(HASH, ""), LABEL in selector)
 
 
+def _requests(at: Glance) -> Moved | None:
+    """Add up by revision what was counted; a revision whose pods did not tell is not there."""
+    if at.counted is None:
+        return None
+    rates: dict[str, float] = {}
+    for pod in at.look.pods:
+        rate = at.counted.rates.get(pod["metadata"]["uid"])
+        if rate is not None:
+            name = hash_in(pod["metadata"].get("labels") or {})
+            rates[name] = round(rates.get(name, 0.0) + rate, 1)
+    return Moved(rates, dict(at.counted.answers), at.counted.problems)
+
+
 def _last(kept: Kept) -> Last | None:
     if not kept.releases:
         return None
@@ -237,14 +251,14 @@ def _moved(look: Snapshot) -> str:
         entry
         for thing in (look.deployment, *look.services)
         for entry in thing["metadata"].get("managedFields") or []
-        if entry["manager"] == "deployctl"
+        if entry["manager"] == FIELD_MANAGER
     )
     return max((entry.get("time", "") for entry in ours), default="")
 
 
 def _foreign(deployment: Json, since: str) -> Iterator[Foreign]:
     for entry in deployment["metadata"].get("managedFields") or []:
-        if entry["manager"] == "deployctl" or entry.get("time", "") < since:
+        if entry["manager"] == FIELD_MANAGER or entry.get("time", "") < since:
             continue
         written = (entry.get("fieldsV1") or {}).get("f:spec") or {}
         fields = tuple(one for one in WRITTEN if f"f:{one}" in written)

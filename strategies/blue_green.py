@@ -36,6 +36,7 @@ from strategies.steps import (
     pin,
     rehold,
     seen_by_all,
+    shake_off,
     show,
 )
 
@@ -48,6 +49,7 @@ class BlueGreen:
     promote_after_seconds: float = 0.0
     preview_replicas: Amount = WHOLE
     keep_old_seconds: float = 300.0
+    shake_off_after_seconds: float | None = None  # None: old pods keep the connections they have
     preview_service: str = ""  # known to the walk by what is seen of it
 
     def __post_init__(self) -> None:
@@ -104,9 +106,20 @@ class BlueGreen:
             or pin(seen, seen.preview.revision)
             or carried(seen, seen.preview, seen.stable)
             or ask(seen, Stage.AFTER, seen.preview.revision, seen.preview.pods)
+            or self._shake_off(seen)
             or self._keep(seen)
             or drained(seen, seen.stable.pods, seen.stable, "old side")
             or Finish()
+        )
+
+    def _shake_off(self, seen: Observed) -> Step | None:
+        """Let the connections move that no shift of a Service moves, and ask the gates of all the traffic then."""
+        if self.shake_off_after_seconds is None or seen.wish is Wish.FINISH or seen.stable.gone:
+            return None
+        return (
+            linger(seen, "shakeOffAfter", self.shake_off_after_seconds, "connections to move by themselves")
+            or shake_off(seen)
+            or ask(seen, Stage.AFTER, f"{seen.preview.revision} with all that moved", seen.preview.pods)
         )
 
     def _keep(self, seen: Observed) -> Step | None:

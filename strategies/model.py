@@ -63,6 +63,7 @@ class Pod:
     labelled: bool = False  # carries the valve's label
     detached: bool = False  # marked to go: first in line when its ReplicaSet shrinks
     endpoints: int = 0  # in how many listed Services it is a ready endpoint
+    connected: bool = False  # born before the shift: connections from before it may still be open
     rounds: int | None = 0  # open on it by its own word, given twice and fresh; None: it has not said
     oldest_seconds: float = 0.0  # how long the oldest of them has been open
     mute: str = ""  # why it has not said
@@ -239,7 +240,7 @@ class Lower:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Delete a pod that has no traffic, so that its StatefulSet makes it anew from the template it has now."""
+    """Delete a pod that gets no new connections, so that its owner makes it anew: from the template it has now."""
 
     pod: str
 

@@ -127,7 +127,7 @@ class World:
                 paused = self._last.paused or lowered
                 return self._written(replace(self._last, paused=paused), reheld=True)
             case Pin(service, revision):
-                return self._selecting(service, pin=revision)
+                return self._pinned(service, revision)
             case Show(service, revision):
                 return replace(self, preview_service=PreviewService(service, revision, ours=bool(revision)))
             case Valve(service, on):
@@ -142,7 +142,9 @@ class World:
                 return self._written(replace(self._last, held=False, paused=True))
             case Finish():
                 return self._written(replace(self._last, held=False, paused=True), phase=Phase.FINISHING)
-            case Lower() | Discard():
+            case Discard(pod):
+                return self.without(pod)
+            case Lower():
                 raise TypeError(f"{action}: only a StatefulSet has ordinals")
             case Turn():
                 return replace(self, phase=Phase.RETURNING)
@@ -172,6 +174,22 @@ class World:
     def _selecting(self, name: str, **fields: Any) -> World:
         changed = (replace(one, **fields) if one.name == name else one for one in self.services)
         return replace(self, services=tuple(changed))
+
+    def _pinned(self, name: str, revision: str) -> World:
+        """Move a Service. What stable's pods had of connections then, they keep."""
+        world = self._selecting(name, pin=revision)
+        if revision != self.preview.revision:
+            return world
+        pods = tuple(replace(pod, connected=True) for pod in self.stable.pods)
+        return replace(world, stable=replace(self.stable, pods=pods))
+
+    def without(self, name: str) -> World:
+        """Delete a pod; who owns it makes another."""
+        stable, preview = (
+            replace(side, pods=tuple(pod for pod in side.pods if pod.name != name))
+            for side in (self.stable, self.preview)
+        )
+        return replace(self, stable=stable, preview=preview)
 
     def _marked(self, name: str, **fields: Any) -> World:
         return self._each(lambda pod: replace(pod, **fields) if pod.name == name else pod)

@@ -7,6 +7,7 @@ from strategies.model import (
     Ask,
     Clean,
     Detach,
+    Discard,
     End,
     Finish,
     Hold,
@@ -175,20 +176,47 @@ def drained(seen: Observed, pods: tuple[Pod, ...], side: Side, key: str) -> Step
     return (spread(seen, side, key) or rounds_over(seen, pods, key)) if pods else None
 
 
+def shake_off(seen: Observed) -> Step | None:
+    """Restart old pods one by one, so that connections from before the shift move and a warm side stands idle.
+
+    A pod with open rounds is left until they have ended; past the deadline for one pod no other is touched.
+    """
+    connected = [pod for pod in seen.stable.pods if pod.connected and pod.rounds == 0]
+    if not connected:
+        return None
+    if seen.stable.complete:
+        return spread(seen, seen.stable, "old side") or Discard(connected[0].name)
+    key, ready = f"shaken but for {len(connected)}", f"{len(seen.stable.ready)} of {seen.stable.desired}"
+    if seen.waited.get(key, 0.0) >= seen.deadline_seconds:
+        return None
+    return Wait(key, f"the restarted old pod to be ready ({ready})", seen.deadline_seconds)
+
+
 def rounds_over(seen: Observed, pods: tuple[Pod, ...], key: str) -> Step | None:
     """Wait until the rounds on pods without traffic have ended; past the deadline a person decides, or the spec has."""
     busy = tuple(pod for pod in pods if pod.rounds != 0)
     if seen.drain is None or not busy or (seen.fast and seen.phase is Phase.RETURNING):
         return None
-    timer, silent = f"rounds {key}", all(pod.rounds is None for pod in busy)
+    if seen.phase is Phase.RETURNING and all(pod.rounds is None for pod in busy):
+        return _silent(seen, busy, key)
+    timer = f"rounds {key}"
     waited = seen.waited.get(timer, 0.0)
-    if silent and seen.phase is Phase.RETURNING and waited >= SILENT_SECONDS:
-        return None  # the way back does not need the new version's word
     if waited < seen.drain.seconds:
         return Wait(timer, f"{open_rounds(busy)} to end", seen.drain.seconds)
     if seen.drain.proceed:
         return None
     return Stand(f"{open_rounds(busy)} did not end in {duration(seen.drain.seconds)}; their pods stay")
+
+
+def _silent(seen: Observed, pods: tuple[Pod, ...], key: str) -> Step | None:
+    """Wait a little for pods none of which says anything: the way back does not need the new version's word.
+
+    The silence counts, not the waiting: one answer that was lost cuts no round that was told of.
+    """
+    timer = f"rounds silent {key}"
+    if seen.waited.get(timer, 0.0) >= SILENT_SECONDS:
+        return None
+    return Wait(timer, f"{open_rounds(pods)} to end", SILENT_SECONDS, unbroken=True)
 
 
 def open_rounds(pods: tuple[Pod, ...]) -> str:
@@ -266,6 +294,7 @@ def go_back(seen: Observed) -> Step:
             or _traffic_back(seen)
             or _ranks_back(seen)
             or _back_in(seen)
+            or _beside(seen)
             or _rounds_back(seen)
             or Return()
         )
@@ -331,20 +360,35 @@ def _back_in(seen: Observed) -> Step | None:
     return None
 
 
+def _beside(seen: Observed) -> Step | None:
+    """Bring stable back beside a preview that serves while the valve is on: its new pods come up dark.
+
+    Else the preview would go as they come, ready but dark, and for good where the process dies before it labels them.
+    """
+    return _stable_beside(seen) if seen.valve and seen.preview.carries else None
+
+
 def _rounds_back(seen: Observed) -> Step | None:
-    """Let the rounds on the preview end before it goes; where it serves, stable is brought back beside it first."""
-    if seen.drain is None or seen.fast or not seen.preview.pods:
+    """Let the preview drain before it goes; where it serves, stable is brought back beside it first.
+
+    A preview that sleeps in preStop drains by itself, and has only its rounds to wait for.
+    """
+    if seen.fast or not seen.preview.pods or (seen.drain is None and seen.preview.lingers):
         return None
-    if seen.preview.carries and not seen.recalled:
-        return Return(held=True)
     if seen.preview.carries:
-        return _stable_whole(seen) or valve_on(seen) or _detach_preview(seen)
+        return _stable_beside(seen) or valve_on(seen) or _detach_preview(seen)
     return drained(seen, seen.preview.pods, seen.preview, "preview")
 
 
-def _stable_whole(seen: Observed) -> Step | None:
-    """Wait until stable alone can carry the load; past the deadline that is degraded."""
-    return None if _serving(seen) >= seen.replicas else _waits_for_stable(seen, "recalled", "")
+def _stable_beside(seen: Observed) -> Step | None:
+    """Bring stable back until it alone can carry the load, beside the preview; past the deadline that is degraded.
+
+    Not where it can already: told of the way back, the controller counts old pods as available for a moment, and
+    would retire as many of the preview.
+    """
+    if _serving(seen) >= seen.replicas:
+        return None
+    return _waits_for_stable(seen, "recalled", "") if seen.recalled else Return(held=True)
 
 
 def _detach_preview(seen: Observed) -> Step | None:

@@ -98,7 +98,7 @@ def test_a_gate_is_its_settings_and_its_question():
             consecutive_error_limit=0,
             timeout_seconds=2.0,
             initial_delay_seconds=10.0,
-            ask=Chosen("http", Http("/healthz", (200, 204), "1.10", 8080, "https")),
+            ask=Chosen("http", Http("/healthz", (200, 204), "1.10", port=8080, scheme="https")),
         ),
     )
 
@@ -154,7 +154,7 @@ def test_the_same_name_in_another_namespace_is_another_app():
         ("preStop: keep", "rounds: {path: /internal/rounds}", "13:10: spec.drain: rounds without a surge leave the app a batch short for as long as they last; expected surge above 0"),
         ("preStop: keep", "onTimeout: kill", "13:22: spec.drain.onTimeout: got kill; expected one of hold, proceed"),
         ("  drain: {preStop: keep}", "  drain:", "13:9: spec.drain: got nothing; expected a mapping"),
-        ("  drain: {preStop: keep}", "  policy: {freeze: a}", "13:3: spec.policy: unknown; expected one of workload, strategy, drain, gates"),
+        ("  drain: {preStop: keep}", "  policy: {freeze: a}", "13:3: spec.policy: unknown; expected one of workload, strategy, drain, gates, census"),
         ("name: wallet\n", "name: Wallet\n", "4:9: metadata.name: got Wallet; expected a DNS-1123 label such as wallet"),
         ("name: wallet\n", "name: wallet.eu\n", "4:9: metadata.name: got wallet.eu; expected a DNS-1123 label such as wallet"),
         ("name: wallet\n", f"name: {'x' * 64}\n", f"4:9: metadata.name: got {'x' * 37}...; expected a DNS-1123 label such as wallet"),
@@ -329,7 +329,7 @@ def test_the_canonical_form_spells_every_default_out():
             "workload": {"manifests": [], "deployment": "wallet", "services": ["wallet"]},
             "strategy": {"rolling": {"batch": "25%", "bake": "30s"}},
             "drain": {"preStop": "5s", "timeout": "600s", "onTimeout": "hold"},
-            "gates": {"before": [], "during": [], "after": []},
+            "gates": {"before": [], "during": [], "after": [], "without": [], "hosts": []},
         },
     }
 

@@ -31,6 +31,7 @@ class Ranks(Release):
     def rollout(self) -> Rollout:
         made = super().rollout()
         made.view = View(self.api, NAMES)  # type: ignore[assignment,arg-type]
+        made.__post_init__()  # a gate's answer wakes the loop through its view
         return made
 
 

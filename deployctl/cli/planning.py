@@ -10,7 +10,7 @@ import msgspec
 
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.looking import plain, reaching
-from deployctl.cli.releasing import able_to_show, images, one_of, promoting
+from deployctl.cli.releasing import able_besides, images, one_of, promoting
 from deployctl.cli.session import Subject, show, subject
 from deployctl.cluster import access
 from deployctl.cluster.api import Api, Denied, Json, NotFound
@@ -173,7 +173,7 @@ def _problems(api: Api, ready: Prepared, app: App, *, accept_sync: bool) -> Iter
     """Find what stands against a release now: a right that is missing, then what `release` refuses."""
     checks: list[Callable[[], None]] = [
         lambda: access.check(api, api.namespace, access.rights(ready.names.kind)),
-        lambda: able_to_show(api, app),
+        lambda: able_besides(api, app),
     ]
     if ready.memory is None:
         checks.append(lambda: refuse(api, ready, app, accept_sync=accept_sync))

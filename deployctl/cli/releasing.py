@@ -50,7 +50,7 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
     one_of("--wait", ask.wait or "finished", ("finished", "promoted"))
     one_of("--on-timeout", ask.on_timeout, ("abort", "hold"))
     api, found = subject(flags, target, able)
-    able_to_show(api, found.app)
+    able_besides(api, found.app)
     there = tidy(flags, api, found)
     found = replace(found, app=promoting(found.app, ask.promote))
     wanted = Wanted(images(ask.image), _restart_at(ask, there, found), ask.accept_sync)
@@ -171,10 +171,12 @@ def able(api: Api, kind: str) -> None:
     access.check(api, api.namespace, access.rights(kind))
 
 
-def able_to_show(api: Api, app: App) -> None:
-    """Check the rights that only a preview Service needs."""
-    if app.preview_service:
-        access.check(api, api.namespace, access.PREVIEW_SERVICE)
+def able_besides(api: Api, app: App) -> None:
+    """Check the rights that only some options need: a preview Service, connections that are shaken off."""
+    front = access.PREVIEW_SERVICE if app.preview_service else ()
+    shake = access.DELETE_PODS if app.shakes_off else ()
+    if front or shake:
+        access.check(api, api.namespace, (*front, *shake))
 
 
 def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -> Prepared:

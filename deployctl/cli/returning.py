@@ -80,6 +80,8 @@ def _target(there: Found, to: str, kept: Kept) -> Json:
 
 def _told(bad: Entry) -> str:
     """Say how a revision was left."""
+    if not bad.outcome:
+        return f"was on trial in a release of which no end is known, begun by {words.who(bad.by)} at {bad.started}"
     how = "was left by a rollback" if bad.outcome == "rolledBack" else f"was on trial and was {bad.outcome}"
     return because(f"{how} at {bad.ended}, begun by {words.who(bad.by)}", bad.reason)
 

@@ -13,7 +13,7 @@ from deployctl.errors import SpecError
 from deployctl.lock import Lock, fresh, holder_of
 from deployctl.prepare import Found, find, guess, names_of
 from deployctl.record import Intent, Kept, Record, Word
-from deployctl.releases import Run, holder, in_flight, turning
+from deployctl.releases import Run, forget_copies, holder, in_flight, turning
 from deployctl.rollout import Orders
 from deployctl.spec import from_canonical
 from deployctl.spoken import because
@@ -61,14 +61,19 @@ def turn_back(flags: Flags, at: Located, said: Word, *, fast: bool) -> int:
 
 
 def located(flags: Flags, name: str) -> Located:
-    """Find an app by name; without a readable record by its Deployment and the Services that select it."""
+    """Find an app by name; without a readable record by its Deployment and the Services that select it.
+
+    Where a process died after the last write of a release, what it had still to take off is taken off here.
+    """
     api = connect(flags)
     kept = _kept(api, name)
     try:
         names = names_of(from_canonical(kept.spec or {}), api.namespace)
     except SpecError:
         names = guess(api, name)
-    return api, find(api, names), kept
+    there = find(api, names)
+    forget_copies(api, there)
+    return api, there, kept
 
 
 def _kept(api: Api, name: str) -> Kept:

@@ -29,14 +29,15 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("", "configmaps", (*READ, "create", "patch")),
     ("coordination.k8s.io", "leases", ("get", "create", "update")),
 )
-PREVIEW_SERVICE = (("", "services", ("create", "delete")),)  # only where a spec has a previewService
 Rights = tuple[tuple[str, str, tuple[str, ...]], ...]
+PREVIEW_SERVICE: Rights = (("", "services", ("create", "delete")),)  # only where a spec has a previewService
+DELETE_PODS: Rights = (("", "pods", ("delete",)),)  # for a StatefulSet, and where a spec has shakeOffAfter
 
 
 STATEFUL: Rights = (
     ("apps", "statefulsets", (*READ, "patch")),
     ("apps", "controllerrevisions", ("list", "watch", "patch")),
-    ("", "pods", ("delete",)),
+    *DELETE_PODS,
 )
 
 

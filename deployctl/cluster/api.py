@@ -22,12 +22,12 @@ import urllib3
 from deployctl.cluster.login import IN_CLUSTER, Login, Target, log_in
 from deployctl.errors import Conflict, DeployctlError, Forbidden
 from deployctl.foreign import printable
+from deployctl.memory import FIELD_MANAGER
 
 Json = dict[str, Any]
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
-FIELD_MANAGER = "deployctl"
 OVERLOADED = frozenset({429, 500, 502, 503, 504})
 QUOTED = re.compile(r'"\{\\"(?:[^"\\]|\\.)*"')  # an object as Go quotes it: "{\"kind\":...}"
 MOST_PATIENCE_SECONDS = 10.0  # however long a Retry-After asks for

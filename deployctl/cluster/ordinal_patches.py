@@ -12,11 +12,10 @@ import msgspec
 
 from deployctl.cluster.api import Request
 from deployctl.cluster.patches import Writer, add
-from deployctl.cluster.paths import path
 from deployctl.memory import Memory, Settings
 from deployctl.observe import Snapshot
 from deployctl.workload import HELD_PARTITION, ON_DELETE, stateful, update_strategy
-from strategies.model import Action, Begin, Discard, Finish, Lower, Pause, Phase, Return
+from strategies.model import Action, Begin, Finish, Lower, Pause, Phase, Return
 
 Json = dict[str, Any]
 
@@ -44,8 +43,6 @@ class OrdinalWriter(Writer):
                 return self._wrote(settings, memory, self.stable)
             case Finish():
                 return self.remember(msgspec.structs.replace(self.memory, phase=Phase.FINISHING.value))
-            case Discard(pod):
-                return self._discard(pod)
             case _:
                 return Writer.request(self, action)
 
@@ -66,14 +63,3 @@ class OrdinalWriter(Writer):
         """Write to the very pod that was looked at: not to one that has come back under its name meanwhile."""
         meta = self._known(name)
         return {"resourceVersion": meta["resourceVersion"]} if meta else {}
-
-    def _discard(self, name: str) -> Request:
-        """Delete the very pod that was looked at, with the grace that it asks for."""
-        meta, where = self._known(name), path(self.look.deployment["metadata"]["namespace"], "pods", name)
-        options = {"apiVersion": "v1", "kind": "DeleteOptions"}
-        only = {"preconditions": {"uid": meta["uid"]}} if meta else {}
-        return Request("DELETE", where, {**options, **only})
-
-    def _known(self, name: str) -> Json:
-        found = (one["metadata"] for one in self.look.pods if one["metadata"]["name"] == name)
-        return next(found, {})

@@ -17,12 +17,13 @@ from typing import Any
 
 import msgspec
 
-from deployctl.cluster.api import FIELD_MANAGER, JSON_PATCH, MERGE_PATCH, Request
+from deployctl.cluster.api import JSON_PATCH, MERGE_PATCH, Request
 from deployctl.cluster.paths import path
 from deployctl.memory import (
     ANNOTATION,
     COST,
     DETACHED_COST,
+    FIELD_MANAGER,
     HELD_SECONDS,
     LABEL,
     LABEL_VALUE,
@@ -30,9 +31,10 @@ from deployctl.memory import (
     Memory,
     Settings,
     annotation,
+    narrowed,
     rolling_update,
 )
-from deployctl.observe import Snapshot, made, replica_set, way_back
+from deployctl.observe import Snapshot, counted_available, made, replica_set, way_back
 from deployctl.traffic.service import ServiceTraffic
 from deployctl.workload import resource_of, revisions_resource
 from strategies.model import (
@@ -102,7 +104,9 @@ class Writer:
                 return ServiceTraffic().valve(self._service(service), self.memory.dump(), on=on)
             case Admit() | Detach() | Clean():
                 return self._pod(action)
-            case Lower() | Discard():
+            case Discard(pod):
+                return self._discard(pod)
+            case Lower():
                 raise TypeError(f"{action}: only a StatefulSet has ordinals")
 
     def remember(self, memory: Memory) -> Request:
@@ -170,7 +174,10 @@ class Writer:
         return self._settings(settings, memory, self.preview)
 
     def _return(self, *, held: bool) -> Request:
+        """Bring stable back; beside a preview that stays, paused in its hold until stable's own count knows of it."""
         settings = way_back(self.memory.own, held=held)
+        if held and counted_available(self.look, self.memory.stable):
+            settings = self._held(paused=True)
         memory = msgspec.structs.replace(self.memory, phase=Phase.RETURNING.value, wrote=settings)
         return self._settings(settings, memory, self.stable)
 
@@ -230,6 +237,23 @@ class Writer:
     def _only(self, _name: str) -> Json:
         """Say which pod of a name is meant, where names come back; a Deployment's never do."""
         return {}
+
+    def _discard(self, name: str) -> Request:
+        """Delete the very pod that was looked at, with the grace that it asks for."""
+        meta, where = self._known(name), path(self.look.deployment["metadata"]["namespace"], "pods", name)
+        options = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        only = {"preconditions": {"uid": meta["uid"]}} if meta else {}
+        return Request("DELETE", where, {**options, **only})
+
+    def _known(self, name: str) -> Json:
+        found = (one["metadata"] for one in self.look.pods if one["metadata"]["name"] == name)
+        return next(found, {})
+
+
+def forget_copies(replica_sets: Iterable[Json], services: Iterable[Json]) -> list[Request]:
+    """Take our annotation off everything that still has a copy of it, once the release is over."""
+    marked = (ServiceTraffic().mark(one, None) for one in services if annotation(one) and not narrowed(one))
+    return [*(forget_copy(one) for one in replica_sets if annotation(one)), *marked]
 
 
 def forget_copy(replica_set: Json) -> Request:

@@ -77,7 +77,7 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
         case Turn(reason):
             return f"turn round: {reason}"
         case Return(held=True):
-            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods beside the preview, whose rounds go on"
+            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods beside the preview, which serves meanwhile"
         case Return():
             return f"bring stable {seen.stable.revision} back to {seen.replicas} pods"
         case Restore(outcome):
@@ -109,6 +109,8 @@ def _why_deleted(seen: Observed, name: str) -> str:
         return "an OrderedReady StatefulSet does not replace a pod that is not ready by itself"
     if any(pod.name == name for pod in seen.strays):
         return "somebody else's template made it"
+    if any(pod.name == name and pod.connected for pod in seen.stable.pods):
+        return "its connections move to the preview, and it comes back idle"
     return f"it has no traffic, and comes back as stable {seen.stable.revision}"
 
 
@@ -124,6 +126,8 @@ def about(one: tuple[Action, Observed]) -> str:
         case Admit(pod):
             serves = any(pod == each.name and each.endpoints for each in seen.stable.pods)
             return "label" if serves else "let in"
+        case Discard(pod) if any(pod == each.name and each.connected for each in seen.stable.pods):
+            return "shake off"
         case _:
             return type(action).__name__.lower()
 
@@ -137,6 +141,8 @@ def alike(done: Sequence[tuple[Action, Observed]]) -> str:
             return f"label {pods}: what serves now goes on serving"
         case "let in":
             return f"let {pods} in"
+        case "shake off":
+            return f"restart {pods}: their connections move to the preview"
         case "discard":
             return f"delete {pods}: they have no traffic, and come back as stable"
         case "detach":

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployctl.cluster.api import FIELD_MANAGER, MERGE_PATCH, Request
+from deployctl.cluster.api import MERGE_PATCH, Request
 from deployctl.cluster.paths import path
-from deployctl.memory import ANNOTATION, LABEL, LABEL_VALUE, PREVIEW_OF, Memory
+from deployctl.memory import ANNOTATION, FIELD_MANAGER, LABEL, LABEL_VALUE, PREVIEW_OF, Memory
 from deployctl.workload import HASH
 
 Json = dict[str, Any]
@@ -27,6 +27,17 @@ class ServiceTraffic:
     def valve(self, service: Json, memory: str, *, on: bool) -> Request:
         """Ask pods for the label as well, or no longer."""
         return _patch(service, {LABEL: LABEL_VALUE if on else None}, memory)
+
+    def mark(self, service: Json, memory: str | None) -> Request:
+        """Write the copy of the release's memory alone, or take it off.
+
+        Whoever takes a release over marks every Service first: a write to one that was on its way from another
+        process then meets another resourceVersion, and is refused.
+        """
+        meta = service["metadata"]
+        body = {"metadata": {"resourceVersion": meta["resourceVersion"], "annotations": {ANNOTATION: memory}}}
+        where = path(meta["namespace"], "services", meta["name"])
+        return Request("PATCH", where, body, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
 
     def create(self, revision: str, like: Json, owner: Json, memory: Memory) -> Request:
         """Make the preview Service, on the ports of one that is listed; it goes when its Deployment goes."""

@@ -71,5 +71,6 @@ def begun(app: App, *args: str, says: str, revision: str = "r2") -> Running:
 
 
 def as_before(app: App) -> bool:
-    assert app.leftovers() == []
+    left = app.leftovers()
+    assert left == [], f"something of ours is left on {left}"
     return app.settings() == app.before

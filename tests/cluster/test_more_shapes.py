@@ -87,6 +87,7 @@ def test_an_app_of_one_pod_is_released_without_a_gap(app: App) -> None:
 
 def test_without_room_to_surge_a_batch_less_serves_and_none_is_lost(sessions: App) -> None:
     sessions.strategy(surge=0, batch=2)
+    sessions.edit("deployctl.yaml", lambda spec: spec["spec"]["drain"].pop("rounds"))
     sessions.install()
     sessions.env(REVISION="r2")
     with sessions.load(rate=50) as load:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 
 from deployctl.cluster.access import NEEDED
 from tests.cluster.bed.cluster import Cluster
-from tests.cluster.platform import ROLE, App, grant, until
+from tests.cluster.platform import EXAMPLE, ROLE, App, grant, until
 from tests.cluster.small import refused, small, told
 
 Json = dict[str, Any]
@@ -64,17 +65,25 @@ def app(installed: App, cluster: Cluster, tmp_path: Path) -> App:
     """The same app with files of the test's own, in which a new revision waits to be released."""
     found = small(cluster, installed.namespace, tmp_path)
     found.env(REVISION="r2")
-    found.strategy(previewService="balances-preview")
+    found.strategy(previewService="balances-preview", shakeOffAfter="1s")
     return found
 
 
+@pytest.fixture
+def ranked(installed: App, cluster: Cluster, tmp_path: Path) -> App:
+    """Give the spec of a StatefulSet, whose rights are asked for before it is looked for."""
+    shutil.copytree(EXAMPLE / "wallet", tmp_path / "wallet")
+    return App(cluster, installed.namespace, "wallet", tmp_path / "wallet")
+
+
 @pytest.mark.parametrize(("verb", "resource", "group"), VERBS)
-def test_each_missing_verb_is_named(app: App, verb: str, resource: str, group: str) -> None:
+def test_each_missing_verb_is_named(app: App, ranked: App, verb: str, resource: str, group: str) -> None:
     del group
-    app.user = "admin"  # who may impersonate
-    command = ("release", str(app.spec), "--as", name_of(verb, resource))
+    asking = ranked if resource in {"statefulsets", "controllerrevisions"} else app
+    asking.user = "admin"  # who may impersonate
+    command = ("release", str(asking.spec), "--as", name_of(verb, resource))
     says = f"not allowed in namespace {app.namespace}: {verb} {resource}\n"
-    refused(app, 7, says, "next: docs/rbac.md", command=command)
+    refused(asking, 7, says, "next: docs/rbac.md", command=command)
 
 
 def test_without_any_right_all_verbs_are_named(app: App) -> None:

@@ -415,6 +415,13 @@ def test_an_autoscaler_that_changes_its_mind_costs_nothing(name: str, request: p
     assert as_before(app)
 
 
+def answers_again(app: App) -> bool:
+    """Say whether stable answers for two seconds: without a ready endpoint kube-proxy sends to pods that are going."""
+    with app.load(rate=50) as load:
+        time.sleep(2)
+    return load.report.failed == 0 and set(load.report.revisions) == {"r1"}
+
+
 @pytest.mark.parametrize("name", ["before_the_shift", "after_the_shift", "in_mid_walk"])
 def test_an_app_that_is_scaled_to_nothing_goes_back_and_serves_again(
     name: str, request: pytest.FixtureRequest
@@ -429,7 +436,7 @@ def test_an_app_that_is_scaled_to_nothing_goes_back_and_serves_again(
     time.sleep(1)
     app.kubectl("scale", f"deployment/{app.name}", "--replicas=6")
     assert running.ends() == 3, running.story
-    time.sleep(2)  # kube-proxy, which had fallen back to the pods that were going
+    app.cluster.wait(lambda: answers_again(app), timeout=20, what="kube-proxy to leave the pods that went")
     with under_load(app):
         app.kubectl("rollout", "status", f"deployment/{app.name}", "--timeout=60s")
     assert app.live_revisions() == {"r1": 6}

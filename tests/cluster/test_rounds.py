@@ -64,7 +64,7 @@ def test_an_abort_in_mid_walk_cuts_no_round_of_either_side(table: App) -> None:
         back = table.run("abort", table.name)
         assert (back.returncode, table.live_revisions()) == (0, {"r1": 6}), running.story + back.stderr
         assert running.ends() == 6
-    assert "beside the preview, whose rounds go on" in back.stderr
+    assert "beside the preview, which serves meanwhile" in back.stderr
     assert as_before(table)
 
 

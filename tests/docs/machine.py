@@ -11,6 +11,7 @@ from strategies.model import (
     Ask,
     End,
     Hold,
+    Lower,
     Observed,
     Phase,
     Pin,
@@ -24,15 +25,23 @@ from strategies.model import (
     Verdict,
     Wait,
 )
+from strategies.ordinal import Ordinal
 from strategies.quantities import Amount
+from strategies.ranks import Ranks
 from strategies.rolling import Rolling
 from strategies.simulator import Settings, World
 from strategies.walk import after
 
 MOST_STEPS = 400
 STRATEGIES: dict[str, tuple[Strategy, ...]] = {
-    "blueGreen": (BlueGreen(), BlueGreen(promote="manual"), BlueGreen(promote_after_seconds=60.0)),
+    "blueGreen": (
+        BlueGreen(),
+        BlueGreen(promote="manual"),
+        BlueGreen(promote_after_seconds=60.0),
+        BlueGreen(shake_off_after_seconds=60.0),
+    ),
     "rolling": (Rolling(batch=Amount(2)), Rolling(batch=Amount(2), surge=Amount(0))),
+    "ordinal": (Ordinal(batch=Amount(2)),),
 }
 Edge = tuple[str, str]
 
@@ -79,7 +88,8 @@ def diagram(name: str) -> str:
 
 
 def _walk(strategy: Strategy, story: Story) -> Iterator[tuple[Edge, str]]:
-    world, verdicts, waited = World.at_rest(6), dict[Question, Verdict](), dict[str, float]()
+    verdicts, waited = dict[Question, Verdict](), dict[str, float]()
+    world: World = Ranks.of(6) if isinstance(strategy, Ordinal) else World.at_rest(6)
     for number in range(MOST_STEPS):
         if number == story.aborted and world.phase not in {None, Phase.RETURNING}:
             yield (_name(world.phase), Phase.RETURNING.value), "abort"
@@ -87,11 +97,11 @@ def _walk(strategy: Strategy, story: Story) -> Iterator[tuple[Edge, str]]:
         world = _disturbed(world, story, number)
         seen = _seen(world, story, number, verdicts, waited)
         step = strategy.decide(seen)
-        before = world.phase
+        before, was = world.phase, world
         world = after(step, world)
         if isinstance(step, Ask):
             verdicts[step.question] = Verdict(passed=number < story.no or story.no < 0)
-        if isinstance(step, Wait) and step.seconds:
+        if isinstance(step, Wait) and step.seconds and (not step.unbroken or world == was):
             waited[step.key] = waited.get(step.key, 0.0) + step.seconds
         if label := _label(step):
             yield (_name(before), _end(step) or _name(world.phase)), label
@@ -146,6 +156,8 @@ def _label(step: Step) -> str:
             return f"Admit {pod.partition('-')[0]}"
         case Hold(stable, preview):
             return f"Hold {stable}+{preview}"
+        case Lower(partition):
+            return f"Lower to {partition}"
         case Restore(outcome):
             return f"Restore ({outcome.value})"
         case _:

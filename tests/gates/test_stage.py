@@ -165,6 +165,7 @@ def test_a_stage_ends_at_its_deadline_whoever_has_not_answered():
     forever, now = threading.Event(), [0.0]
     stages = Stages(lambda: None, clock=lambda: now[0])
     stages.ask(BEFORE, (gate(YES), gate(Says(Answer.PASS, lambda _: forever.wait()), "slow")), nobody, 60)
+    assert eventually(lambda: stages.asked[BEFORE][0].verdict)
     assert stages.verdicts() == {}
     now[0] = 60.0
     assert stages.verdicts() == {BEFORE: Verdict(False, "gate slow said no: no verdict within 60s")}

@@ -168,3 +168,19 @@ def test_a_release_replaces_another_in_one_command_with_one_result(place: Place)
         ("promoted", "any/image:3"), ("aborted", "any/image:2"),
     ]  # fmt: skip
     assert place.run("history", "balances", "-o", "name").stdout.splitlines()[0].startswith("balances/")
+
+
+def test_a_copy_of_our_memory_that_a_dying_process_left_is_taken_off_by_whatever_comes_next(
+    place: Place,
+) -> None:
+    """Killed between the last write and the one that takes the copies off ReplicaSets."""
+    done(place.release("--image", "any/image:2"))
+    sandbox: Any = place.app.cluster
+    where = f"/apis/apps/v1/namespaces/{place.app.namespace}/replicasets"
+    left = {"metadata": {"annotations": {"deployctl.dev/release": "{}"}}}
+    for word in ("resume", "abort", "finish", "rollback"):
+        for one in sandbox.api.get(where)["items"]:
+            sandbox.api.send(Request("PATCH", f"{where}/{one['metadata']['name']}", left, MERGE_PATCH))
+        assert place.app.leftovers() != []
+        done(place.run(word, "balances", *(("--yes",) if word == "rollback" else ())))
+        assert place.app.leftovers() == [], word

@@ -125,7 +125,7 @@ def _relevant(state: State) -> State:
     if world.phase in (Phase.RETURNING, Phase.FINISHING):
         back = frozenset(one for one in state.waited if one.startswith(("spread", "stable")))
         before = frozenset(one for one in said if one[0] is Stage.BEFORE)
-        settled = replace(world, kept=(0, 0), reheld=False)
+        settled = replace(world, kept=(0, 0), reheld=False)._each(lambda pod: replace(pod, connected=False))
         return replace(state, world=settled, verdicts=frozenset(), waited=back, said=before, wish=None)
     waited = frozenset(one for one in state.waited if not one.startswith("bake") or one == f"bake {size}")
     verdicts = frozenset(
@@ -148,6 +148,7 @@ def _renamed(state: State, side: Side, names: dict[str, str]) -> Side:
             pod.name in state.cleared,
             pod.name in vouched,
             pod.rounds,
+            pod.connected,
         )
 
     pods = sorted(side.pods, key=mark)
@@ -313,7 +314,7 @@ class Checker:
                 left = (crashes - 1, scalings, tamperings)
                 less = replace(state, left=left)
                 yield f"{pod.name} fails", self._world(less, world._marked(pod.name, ready=False))
-                yield f"{pod.name} dies", self._world(less, _without(world, pod.name))
+                yield f"{pod.name} dies", self._world(less, world.without(pod.name))
 
     def _others(self, state: State) -> Iterator[tuple[str, State]]:
         world, (crashes, scalings, tamperings) = state.world, state.left
@@ -477,8 +478,13 @@ class Checker:
         going = begins or (fewer and after.world.phase in (Phase.TRYING, Phase.PROMOTING))
         shifted = all(one.pin == "preview" for one in state.world.services)
         after_said = (Stage.AFTER, "preview") in state.said
-        if going and state.world.stable.pods and not (shifted and after_said):
+        restarts = isinstance(step, Discard)
+        if (going or restarts) and state.world.stable.pods and not (shifted and after_said):
             self._broken("I7 the old side was reduced before the shift was verified", state, step)
+        if restarts and step.pod in frozenset().union(*state.world.slices):
+            self._broken("I7 an endpoint was deleted", state, step)
+        if restarts and not state.world.stable.complete:
+            self._broken("I7 the old side is restarted though a pod of it is not ready", state, step)
 
     def _check_rest(self, state: State, after: State, step: Restore) -> None:
         world = after.world
@@ -563,15 +569,6 @@ class Checker:
         raise Broken(
             f"{what}: {_brief(state)}\n after\n  " + "\n  ".join(self.way_to(state)) + f"\n then\n  {tail}"
         )
-
-
-def _without(world: World, name: str) -> World:
-    sides = (
-        replace(side, pods=tuple(pod for pod in side.pods if pod.name != name))
-        for side in (world.stable, world.preview)
-    )
-    stable, preview = sides
-    return replace(world, stable=stable, preview=preview)
 
 
 def _serves(world: World, pod: Pod) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from strategies import blue_green, ordinal, rolling, steps
 from strategies.blue_green import BlueGreen
-from strategies.model import Finish, Hold, Lower
+from strategies.model import Discard, Finish, Hold, Lower
 from strategies.ordinal import Ordinal
 from strategies.quantities import Amount
 from strategies.ranks import Ranks
@@ -79,6 +79,16 @@ def test_blue_green_keeps_its_laws_when_scaled_to_nothing():
 )
 def test_blue_green_keeps_its_laws_beside_a_preview_service(others):
     assert check(BlueGreen(), 2, front="app-preview", **others) > 100
+
+
+@pytest.mark.parametrize(
+    "others",
+    [{"crashes": 1}, {"scalings": 2}, {"tamperings": 1}, {"lagging": True}, {"rounds": True}],
+    ids=str,
+)
+@pytest.mark.parametrize("size", [1, 2])
+def test_blue_green_keeps_its_laws_while_it_shakes_off_connections(size, others):
+    assert check(BlueGreen(shake_off_after_seconds=1.0), size, **others) > 100
 
 
 @pytest.mark.parametrize(("size", "batch"), BATCHES)
@@ -236,6 +246,11 @@ def the_lowest_go_first(self, seen):
     return tuple(sorted(seen.stable.pods, key=lambda pod: pod.ordinal))[:1]
 
 
+def shakes_all(seen):
+    """Restart the next old pod without waiting for the last one."""
+    return next((Discard(pod.name) for pod in seen.stable.pods if pod.connected), None)
+
+
 def in_phase(phase):
     return lambda seen: phase
 
@@ -249,6 +264,7 @@ ONE, TWO, LAG = {"size": 2}, {"size": 2, "services": ("app", "app-2")}, {"size":
 FRONT = {"size": 2, "front": "app-preview"}
 CRASH, SCALE = {"size": 2, "crashes": 1}, {"size": 2, "scalings": 2}
 PLAY = {"size": 2, "rounds": True}
+SHAKE = BlueGreen(shake_off_after_seconds=1.0)
 SIDES, ROLL, TIGHT = BlueGreen(), Rolling(Amount(1)), Rolling(Amount(1), NOTHING)
 RANKS, THREE = Ordinal(Amount(1), NOTHING), {"size": 3}
 
@@ -291,6 +307,14 @@ MUTANTS = {
     ),
     "the preview Service stays": (SIDES, FRONT, [(steps, "put_away", NONE)], "I6"),
     "the preview Service comes late": (SIDES, FRONT, [(blue_green, "show", NONE)], "P"),
+    "the old side is shaken all at once": (SHAKE, ONE, [(blue_green, "shake_off", shakes_all)], "I7"),
+    "the old side is shaken before the gates after": (
+        SHAKE,
+        ONE,
+        [(blue_green, "carried", lambda seen, *_: SHAKE._shake_off(seen))],
+        "I7",
+    ),
+    "rounds are shaken off": (SHAKE, PLAY, [(blue_green, "shake_off", shakes_all)], "R|I7"),
     "the labels stay": (ROLL, ONE, [(steps, "clean", NONE)], "I6"),
     "the hold is written for ever": (SIDES, ONE, [(blue_green, "_bring_up", holds_again)], "a loop"),
     "a no is not heard": (SIDES, ONE, [(blue_green, "ask", gates_do_not_matter)], "I3|I7"),

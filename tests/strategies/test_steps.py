@@ -244,7 +244,8 @@ def test_the_way_back_does_not_need_the_word_of_a_broken_version():
     waits = BlueGreen().decide(mute.observe(waited=waited, drain=Drain()))
     assert isinstance(waits, Wait)
     assert (
-        BlueGreen().decide(mute.observe(waited={**waited, "rounds preview": 5.0}, drain=Drain())) == Return()
+        BlueGreen().decide(mute.observe(waited={**waited, "rounds silent preview": 5.0}, drain=Drain()))
+        == Return()
     )
 
 

@@ -19,6 +19,7 @@ from strategies.model import (
     Begin,
     Clean,
     Detach,
+    Discard,
     End,
     Finish,
     Hold,
@@ -51,9 +52,9 @@ def strategy_of(line: str) -> BlueGreen | Rolling:
     if name == "blueGreen":
         preview = Amount.parse(given.get("previewReplicas", "100%"))
         promote = given.get("promote", "auto")
-        return BlueGreen(
-            promote, float(given.get("promoteAfter", 0)), preview, float(given.get("keepOld", 300))
-        )
+        shake = float(given["shakeOffAfter"]) if "shakeOffAfter" in given else None
+        after, keep = float(given.get("promoteAfter", 0)), float(given.get("keepOld", 300))
+        return BlueGreen(promote, after, preview, keep, shake)
     surge = Amount.parse(given["surge"]) if "surge" in given else None
     return Rolling(Amount.parse(given.get("batch", "25%")), surge)
 
@@ -73,7 +74,7 @@ def told(step: Step) -> str:
             return f"show {revision} at {service}" if revision else f"put {service} back"
         case Valve(service, on):
             return f"valve of {service} {'on' if on else 'off'}"
-        case Admit(pod) | Detach(pod) | Clean(pod):
+        case Admit(pod) | Detach(pod) | Clean(pod) | Discard(pod):
             return f"{type(step).__name__.lower()} {pod}"
         case Turn(reason):
             return f"turn round: {reason}"

@@ -1,4 +1,4 @@
-"""`python -m tests.cluster.bed up|down|status|kubectl ARGS|run COMMAND`: the test bed's one command."""
+"""`python -m tests.cluster.bed up|down|status|restart PART|kubectl ARGS|run COMMAND`: the test bed's one command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from tests.cluster.bed import lifecycle, packages
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.bed.layout import BedError, layout
 
-_USAGE = "usage: python -m tests.cluster.bed up|down|status|kubectl ARGS...|run COMMAND..."
+_USAGE = (
+    "usage: python -m tests.cluster.bed up|down|status|restart PART [SECONDS]|kubectl ARGS...|run COMMAND..."
+)
 
 
 def _inside(*command: str) -> int:
@@ -25,6 +27,8 @@ def main(words: list[str]) -> int:
             lifecycle.down(layout())
         case ["status"]:
             lifecycle.status(layout())
+        case ["restart", part, *seconds]:
+            lifecycle.restart(layout(), part, float(*seconds))
         case ["kubectl", *args]:
             return _inside("kubectl", *args)
         case ["run", program, *args]:

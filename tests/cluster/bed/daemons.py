@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
+import time
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -74,6 +76,15 @@ def start(at: Layout, part: str) -> None:
             preexec_fn=partial(_become, part),  # noqa: PLW1509 - one thread, and no child is born outside
         )
     _pid_file(at, part).write_text(str(child.pid))
+
+
+def kill(at: Layout, part: str, number: signal.Signals = signal.SIGKILL) -> None:
+    """Signal one part, if it is ours and alive; of a killed one wait for the end."""
+    if not alive(at, part):
+        return
+    os.kill(int(_pid_file(at, part).read_text()), number)
+    while number is signal.SIGKILL and alive(at, part):
+        time.sleep(0.02)
 
 
 def alive(at: Layout, part: str) -> bool:

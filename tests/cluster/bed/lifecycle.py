@@ -119,6 +119,19 @@ def _bring_up(at: Layout) -> None:
     say(f"the node is ready: Kubernetes {at.version}, kubeconfig {at.kubeconfig('admin')}")
 
 
+def restart(at: Layout, part: str, dead_seconds: float = 0.0) -> None:
+    """Kill one part and start it again, after a time in which it is not there."""
+    packages.require_root()
+    if part not in daemons.PARTS:
+        raise BedError(f"{part}: no part of it; expected one of {', '.join(daemons.PARTS)}")
+    with _alone(at):
+        network.enter()
+        daemons.kill(at, part)
+        time.sleep(dead_seconds)
+        daemons.start(at, part)
+        say(f"{part} was killed and began anew")
+
+
 def down(at: Layout) -> None:
     """Take it away, pods and all; the cache stays."""
     packages.require_root()
