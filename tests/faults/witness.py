@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from deployctl.memory import Memory, Settings, annotation, load
+from deployctl.memory import LABEL, Memory, Settings, annotation, load
 from deployctl.observe import live, ready, ready_endpoints
 from deployctl.rollout import TRUST_SECONDS
 from deployctl.sandbox.calls import Answer, Call
@@ -51,6 +51,9 @@ class Witness:
         self.calls_when_fenced: dict[
             int, int
         ] = {}  # the call that it was about to send in that moment counts
+        self.scaled_unseen: set[str] = (
+            set()
+        )  # Services that are short of pods since nobody lived to let them in
         self.late_labels: set[str] = set()  # pods that a process has labelled which was taken over from
         self.last_writer: dict[str, Process] = {}  # to the Deployment, by the release
         self.shifted_at: float | None = None
@@ -151,8 +154,22 @@ class Witness:
             serving = sum(self._runs(name) for name in names)
             if not serving:
                 self.say("I1", service, f"nothing is behind {service}")
-            elif serving + self._late(names) < self.scenario.least:
+            elif serving + self._late(names) >= self.scenario.least:
+                self.scaled_unseen.discard(service)
+            elif not self._scaled_unseen(service):
                 self.say("I2", service, f"only {serving} of {self.scenario.least} are behind {service}")
+
+    def _scaled_unseen(self, service: str) -> bool:
+        """Say whether somebody may have scaled while the valve is on and no process lives: the one limit of I2.
+
+        Pods that are born then stay dark, and of those that serve some go with the next scaling down; what is short
+        then is so until another process has let them in.
+        """
+        one = self.store.get("services", NAMESPACE, service)
+        valve = LABEL in ((one or {}).get("spec", {}).get("selector") or {})
+        if valve and self.scenario.scaled and self.stage.now_on is self.stage.nobody:
+            self.scaled_unseen.add(service)
+        return service in self.scaled_unseen
 
     def _late(self, names: frozenset[str]) -> int:
         """Count pods that a late label has taken out, until whoever took over lets them in again."""
