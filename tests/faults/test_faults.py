@@ -82,7 +82,7 @@ def test_the_page_tells_what_was_found(*, rewrite: bool) -> None:
     written.hold(ROOT / "docs/reliability.md", "found", tables.found(), rewrite=rewrite)
 
 
-@pytest.mark.long
+@pytest.mark.proof
 @pytest.mark.parametrize("name", mutants.MUTANTS)
 def test_every_mutant_is_caught(name):
     with mutants.applied(name):
@@ -90,7 +90,7 @@ def test_every_mutant_is_caught(name):
         assert program.told(program.carried_out(trials, 0, 1), 0, name, first=True)
 
 
-@pytest.mark.long
+@pytest.mark.proof
 def test_a_sample_of_all_runs_holds():
     command = [sys.executable, "-m", "tests.faults", "--runs", str(SAMPLE)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
