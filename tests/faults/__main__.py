@@ -85,8 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"seed {arguments.seed}")
     began = time.monotonic()
     if arguments.mutant:
+        trials = [arguments.run] if arguments.run else mutants.trials(arguments.mutant, arguments.seed)
         with mutants.applied(arguments.mutant):
-            trials = [arguments.run] if arguments.run else mutants.trials(arguments.mutant, arguments.seed)
             found = told(carried_out(trials, arguments.seed, 1), arguments.seed, arguments.mutant, first=True)
     else:
         trials = chosen(arguments)

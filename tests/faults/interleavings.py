@@ -10,7 +10,7 @@ import contextlib
 import io
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
 from unittest.mock import patch
@@ -191,8 +191,8 @@ def writes(pair: str) -> tuple[int, int]:
     return max(counted[0][0], counted[1][0]), max(counted[0][1], counted[1][1])
 
 
-def whole() -> Iterator[Trial]:
-    for pair in PAIRS:
+def whole(pairs: Iterable[str] = PAIRS) -> Iterator[Trial]:
+    for pair in pairs:
         mine, others = writes(pair)
         for first in range(mine + 1):
             for other in range(1, others + 1):

@@ -264,7 +264,7 @@ def trials(name: str, seed: int) -> list[str]:
     for where in mutant.where:
         if where.startswith(interleavings.PREFIX):
             pair = where.removeprefix(interleavings.PREFIX)
-            chosen += [str(one) for one in interleavings.whole() if one.pair == pair]
+            chosen += [str(one) for one in interleavings.whole([pair])]
         else:
             chosen += [str(Trial(where, 0, "", then)) for then in mutant.thens if "" in mutant.faults]
             every = (one for one in matrix.whole(seed, [where]) if one.fault in mutant.faults)

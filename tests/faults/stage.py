@@ -31,7 +31,7 @@ from deployctl.sandbox.store import Event, fine_stamp
 
 Json = dict[str, Any]
 NAMESPACE = "igaming"
-MOST_CALLS = 6000  # of one command: then it goes round in circles
+MOST_CALLS = 2000  # of one command: then it goes round in circles
 CRASHED = 70  # the exit code of a command that broke with what is no error of ours
 KILLED = 137
 FLAGS = Flags(None, None, None, None, "15s", "table", quiet=False, verbose=True, color="never", no_input=True)
