@@ -75,6 +75,7 @@ def through(app: App, points: tuple[str, ...], word: str) -> None:
             now = left
 
 
+@pytest.mark.proof
 @ENDS
 def test_killed_at_any_point_of_detaching(sessions: App, word: str) -> None:
     sessions.strategy(bake="1s")
