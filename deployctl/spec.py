@@ -238,12 +238,12 @@ class FrontDoor(Struct, frozen=True, kw_only=True):
     requests: how many are sent
     """
 
-    url: Annotated[
-        str,
-        Meta(pattern="^https?://[^/]", extra={"expected": "a URL such as https://wallet.example/version"}),
-    ]
+    url: Url
     field: str
     requests: AtLeastOne = 20
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
 
 
 class Census(Struct, frozen=True, kw_only=True):

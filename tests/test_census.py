@@ -188,3 +188,8 @@ def test_status_says_it_in_a_line_each():
         "old-1: no answer",
     ]
     assert list(_moved(Moved({OLD: 0.0}, {}))) == ["", "requests: none in the last second"]
+
+
+def test_a_front_door_whose_address_can_be_none_is_refused_with_the_spec():
+    with pytest.raises(ValueError, match=r"url: .*expected one such as https://wallet.example/ready"):
+        FrontDoor(url="http://wallet.example:99999/version", field="version")
