@@ -10,6 +10,7 @@ from deployctl.errors import DeployctlError, UsageError
 STRATEGIES = "deployctl.strategies"
 GATES = "deployctl.gates"
 TRAFFIC = "deployctl.traffic"
+FLAGS = "deployctl.flags"
 
 
 def names(group: str) -> tuple[str, ...]:
