@@ -28,7 +28,7 @@ from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, Word, now
 from deployctl.rollout import PATIENCE_SECONDS, TICK_SECONDS, Orders, Result, Rollout, Story, raised
 from deployctl.rounds import Census
-from deployctl.spec import App, Drain, Gates, canonical
+from deployctl.spec import App, Drain, Flags, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
 from deployctl.traffic.service import ServiceTraffic
 from deployctl.workload import HASH, resource_of, stateful
@@ -71,6 +71,7 @@ class Plan:
     spec: Json | None = None
     digest: str = ""
     drain: Drain = field(default_factory=Drain)
+    flags: Flags | None = None
     taken_over: bool = False
     toward: Outcome = Outcome.PROMOTED
 
@@ -110,7 +111,7 @@ def fresh(ready: Prepared, app: App, *, content: str) -> Plan:
         ready.stable,
         ready.preview,
     )
-    return replace(plan, spec=canonical(app), digest=content, drain=app.spec.drain)
+    return replace(plan, spec=canonical(app), digest=content, drain=app.spec.drain, flags=app.spec.flags)
 
 
 def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
@@ -130,7 +131,8 @@ def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
     gone = memory.phase == Phase.RETURNING.value
     drain = app.spec.drain if app else plan.drain
     toward = Outcome.ABORTED if gone and plan.rollback else plan.toward
-    return replace(plan, taken_over=True, toward=toward, drain=drain)
+    flags = app.spec.flags if app else None
+    return replace(plan, taken_over=True, toward=toward, drain=drain, flags=flags)
 
 
 def finished_by_itself(there: Found) -> bool:
@@ -370,6 +372,7 @@ class Run:
             story=self.story,
             orders=self.orders,
             drain=self.plan.drain,
+            flags=self.plan.flags,
             known=memory if self.plan.taken_over else None,
             clock=self.means.clock,
             stages=self.means.stages,

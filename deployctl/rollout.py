@@ -42,7 +42,7 @@ from deployctl.observe import (
 from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
 from deployctl.rounds import Census
-from deployctl.spec import Drain, Gates
+from deployctl.spec import Drain, Flags, Gates
 from deployctl.spoken import because
 from deployctl.template import digest
 from deployctl.workload import RESOURCES, kind_of
@@ -138,6 +138,7 @@ class Rollout:
     story: Story
     orders: Orders = field(default_factory=Orders)
     drain: Drain = field(default_factory=Drain)
+    flags: Flags | None = None
     known: Memory | None = None  # what this run wrote to the Deployment last
     clock: Callable[[], float] = time.monotonic
     stages: Callable[[Callable[[], None]], Stages] = Stages  # is given what wakes the loop
@@ -505,7 +506,7 @@ class Rollout:
         pods = tuple(one for one in look.pods if one["metadata"]["name"] in names)
         stable, preview = (side(look, one).revision for one in (self.memory.stable, self.memory.preview))
         about = About(self.memory.app, self.view.names.namespace, stable, preview)
-        return asked(self.api, about, pods, look.services[0], self.gates)
+        return asked(self.api, about, pods, look.services[0], self.gates, self.flags)
 
     def _proxy(self) -> Proxy:
         return through(self.api, self.view.names.namespace)

@@ -103,7 +103,8 @@ def _pods(api: Api, app: App) -> Callable[[], Asked]:
         old = replica_set(seen.replica_sets, memory.stable) if memory else None
         pods = tuple(one for one in (pods_of(new, seen) if new else ()) if live(one))
         hashes = (hash_of(one) if one else "" for one in (old, new))
-        return asked(api, About(app.name, api.namespace, *hashes), pods, seen.services[0], app.spec.gates)
+        about = About(app.name, api.namespace, *hashes)
+        return asked(api, about, pods, seen.services[0], app.spec.gates, app.spec.flags)
 
     return look
 
