@@ -94,7 +94,7 @@ def test_an_immutable_one_is_locked(cluster, world):
 
 
 def test_a_key_that_is_not_there_is_named_with_those_that_are(world):
-    with pytest.raises(UsageError, match="has no key b; it has a, flags.yaml"):
+    with pytest.raises(UsageError, match=r"has no key b; it has a, flags\.yaml"):
         ConfigMap("flags", "b").settings(world.asked)
 
 
