@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from strategies.flags import State
+
 FIRST, VERSION = "1", "2"  # the first was written without a version
 
 
@@ -17,6 +19,23 @@ class Word(msgspec.Struct, frozen=True, omit_defaults=True):
     by: str
     at: str
     reason: str = ""
+
+
+class Flagged(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A flag that a release moves: what it was, whole, and what was set last; `done` says that the write was made.
+
+    `ours` ends in what was meant where it is not done; `back` is what the way back made of it.
+    """
+
+    key: str
+    before: State
+    was: dict[str, Any] = {}
+    rollout: bool = False
+    ours: tuple[State, ...] = ()
+    by: str = ""
+    at: str = ""
+    done: bool = False
+    back: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -43,6 +62,7 @@ class Entry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     outcome: str = ""
     reason: str = ""
     gates: tuple[str, ...] = ()
+    flags: tuple[Flagged, ...] = ()
 
 
 class First(msgspec.Struct, frozen=True, rename="camel"):

@@ -48,8 +48,26 @@ def pace_of(found: Prepared, app: App, pods: Iterable[Json]) -> Pace:
     return Pace(
         ready_seconds=float(median(taken)) if taken else READY_SECONDS,
         deadline_seconds=float(spec.get("progressDeadlineSeconds", 600)),
-        gates={stage: _stage_seconds(each, replicas) for stage, each in gates.items() if each},
+        gates={
+            stage: _with_flags(app, stage, _stage_seconds(each, replicas))
+            for stage, each in gates.items()
+            if each or _flagged(app, stage)
+        },
     )
+
+
+def _flagged(app: App, stage: Stage) -> bool:
+    flags = app.spec.flags
+    return flags is not None and (bool(flags.expect) or stage in flags.moves.stages)
+
+
+def _with_flags(app: App, stage: Stage, span: tuple[float, float]) -> tuple[float, float]:
+    """Add what moving flags takes before the gates are asked: at worst as long as they may take to spread."""
+    flags = app.spec.flags
+    if flags is None or not _flagged(app, stage):
+        return span
+    bake, spread = flags.bake_seconds, float(flags.provider.options.spread_seconds)
+    return span[0] + bake, span[1] + bake + spread
 
 
 def _coming_seconds(pod: Json) -> float | None:
@@ -65,7 +83,7 @@ def _coming_seconds(pod: Json) -> float | None:
 def _stage_seconds(gates: tuple[Gate, ...], pods: int) -> tuple[float, float]:
     """Tell how long a stage takes, expected and at worst: its gates are asked side by side."""
     spans = [gate_seconds(one, pods) for one in gates]
-    return max(one for one, _ in spans), max(worst for _, worst in spans)
+    return max((one for one, _ in spans), default=0.0), max((worst for _, worst in spans), default=0.0)
 
 
 def gate_seconds(gate: Gate, pods: int) -> tuple[float, float]:

@@ -18,10 +18,11 @@ from deployctl.pace import gate_seconds, pace_of, world_of
 from deployctl.prepare import Prepared
 from deployctl.published import InFlight, Plan, PlannedGate, PlannedStep, Problem, Safety, Span
 from deployctl.render import words
-from deployctl.spec import App, said
+from deployctl.spec import App, Flags, said
 from deployctl.template import digest
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET, stateful
-from strategies.model import Admit, Ask, Finish, Pin, Stand, Strategy, Turn, Wait, Wish
+from strategies.flags import Moves, State, share
+from strategies.model import Admit, Ask, Finish, Pin, Restore, Stand, Strategy, Turn, Wait, Wish
 from strategies.simulator import World
 from strategies.walk import Pace, Planned, after, walk
 
@@ -70,7 +71,8 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
         taken = _until_promoted(taken)
     return msgspec.structs.replace(
         one,
-        steps=tuple(_told(taken, one.workload)),
+        steps=tuple(_told(_worded(taken, app, world, one.workload))),
+        flags_back=tuple(_flags_back(app.spec.flags)),
         total=_sum(taken),
         waits_for_a_person=any(isinstance(each.step, Stand) for each in taken),
         peak_extra_pods=max((each.extra_pods for each in taken), default=0),
@@ -109,10 +111,52 @@ def _sum(steps: Iterable[Planned]) -> Span:
     return Span(math.fsum(one for one, _ in spans), math.fsum(worst for _, worst in spans))
 
 
-def _told(taken: tuple[Planned, ...], workload: str) -> Iterator[PlannedStep]:
-    """Put steps into words, several alike in one."""
-    for does, group in groupby(taken, key=lambda one: words.planned(one.step, workload)):
-        alike = tuple(group)
+def _worded(
+    taken: tuple[Planned, ...], app: App, world: World, workload: str
+) -> Iterator[tuple[str, Planned]]:
+    """Put steps into words, each flag's move in its place before the gates of its stage."""
+    flags, known = app.spec.flags, dict[str, State]()
+    for one in taken:
+        if flags and isinstance(one.step, Ask):
+            due = flags.moves.due(one.step.question.stage, share(world.observe()))
+            yield from (
+                (_moved(key, state), _UNTIMED) for key, state in due.items() if known.get(key) != state
+            )
+            known |= due
+        if flags and isinstance(one.step, Restore):
+            yield from ((_moved(key, State(value=True)), _UNTIMED) for key in _short(flags, known))
+        yield words.planned(one.step, workload), one
+        world = after(one.step, world)
+
+
+_UNTIMED = Planned(Stand(""))
+
+
+def _moved(key: str, state: State) -> str:
+    return f"flag {key}: {state}, seen at every endpoint"
+
+
+def _short(flags: Flags, known: dict[str, State]) -> Iterator[str]:
+    """Name the flags that follow and are not given to all yet when the last old pods go."""
+    return (key for key in flags.moves.following if known.get(key) != State(value=True))
+
+
+def _flags_back(flags: Flags | None) -> Iterator[str]:
+    """Say what the way back does to each flag, before it moves the traffic."""
+    moves = flags.moves if flags else Moves()
+    for key in moves.keys:
+        if key in moves.on_rollback:
+            yield f"flag {key}: {State(moves.on_rollback[key])}"
+        else:
+            yield f"flag {key}: as it was before the release, where it is still as the release set it"
+    if flags and moves.keys:
+        yield f"the traffic, {flags.bound_seconds:g}s later at most, whether or not a flag's server answers"
+
+
+def _told(worded: Iterable[tuple[str, Planned]]) -> Iterator[PlannedStep]:
+    """Join several steps alike in one."""
+    for does, group in groupby(worded, key=lambda one: one[0]):
+        alike = tuple(one for _, one in group)
         span = _sum(alike)
         yield PlannedStep(
             does=does.replace("{n}", words.counted(len(alike))),

@@ -11,9 +11,12 @@ from typing import Any
 
 from deployctl import services
 from deployctl.cluster.api import JSON_PATCH, Api, ApiError, Denied, NotFound, Request
+from deployctl.cluster.asking import asked
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names
 from deployctl.errors import Conflict, DeployctlError, Forbidden, Refused, UsageError
+from deployctl.flags.moving import check as check_flags
+from deployctl.gates import About
 from deployctl.identity import uid_of
 from deployctl.memory import (
     ANNOTATION,
@@ -308,6 +311,8 @@ def refuse(api: Api, ready: Prepared, app: App, *, accept_sync: bool = False) ->
     _startable(ready)
     _selected(api, ready, app)
     acceptable(api, ready, accept_sync=accept_sync)
+    about = About(app.name, ready.names.namespace)
+    check_flags(app.spec.flags, asked(api, about, (), ready.services[0], app.spec.gates, app.spec.flags))
 
 
 def acceptable(api: Api, ready: Prepared, *, accept_sync: bool = False) -> None:

@@ -306,5 +306,6 @@ class Plan(Shown, frozen=True):
     workload: str = "Deployment"
     gates: tuple[PlannedGate, ...] = ()
     profile: str = ""
+    flags_back: tuple[str, ...] = ()  # what the way back does to the flags, before the traffic
     api_version: str = "deployctl.dev/v1alpha1"
     kind: str = "Plan"

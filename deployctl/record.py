@@ -16,12 +16,12 @@ import msgspec
 from deployctl.cluster.api import MERGE_PATCH, Api, NotFound, Request, Stale
 from deployctl.cluster.paths import path
 from deployctl.errors import UsageError
-from deployctl.formats import VERSION, Entry, Word, known, releases_of
+from deployctl.formats import VERSION, Entry, Flagged, Word, known, releases_of
 from deployctl.memory import FIELD_MANAGER
 from deployctl.secrecy import masked
 from deployctl.spoken import cut
 
-__all__ = ["Entry", "Record", "Word"]
+__all__ = ["Entry", "Flagged", "Record", "Word"]
 Json = dict[str, Any]
 Parts = Mapping[str, str | None]
 KEPT = 20
@@ -154,6 +154,18 @@ class Record:
         """Add what a run has seen that did not come to an end; how the release stands, somebody else may say."""
         return self._change(lambda before: (_added(before, entry), {}))
 
+    def flagged(self, id_: str, flags: tuple[Flagged, ...]) -> Json:
+        """Write down what a release does to its flags."""
+        return self._change(
+            lambda before: (
+                tuple(
+                    msgspec.structs.replace(one, flags=_flags(one.flags, flags)) if one.id == id_ else one
+                    for one in before.releases
+                ),
+                {},
+            )
+        )
+
     def leave(self, intent: Intent | None, word: Word | None = None) -> Json:
         """Leave a wish for the running release, and who wished it why; or take a wish away."""
         text = msgspec.json.encode(intent).decode() if intent else None
@@ -257,7 +269,13 @@ def _joined(before: Entry | None, after: Entry) -> Entry:
         stable_hash=after.stable_hash or before.stable_hash,
         preview_hash=after.preview_hash or before.preview_hash,
         image_ids={**before.image_ids, **after.image_ids},
+        flags=_flags(before.flags, after.flags),
     )
+
+
+def _flags(before: tuple[Flagged, ...], after: tuple[Flagged, ...]) -> tuple[Flagged, ...]:
+    """Keep what is known of each flag last."""
+    return tuple({one.key: one for one in (*before, *after)}.values())
 
 
 def _words(words: tuple[Word, ...]) -> tuple[Word, ...]:

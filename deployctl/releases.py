@@ -20,12 +20,13 @@ from deployctl.cluster.api import Api, Request, Stale, Unreachable
 from deployctl.cluster.ordinal_patches import writer_of
 from deployctl.cluster.view import Names, View
 from deployctl.errors import Conflict, DeployctlError, UsageError
+from deployctl.flags.moving import Mover
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
 from deployctl.memory import HELD_SECONDS, LABEL, Memory, Settings, annotation, load
 from deployctl.observe import replica_set
 from deployctl.prepare import Found, Prepared, selector_of, template_of
-from deployctl.record import Entry, Record, Word, now
+from deployctl.record import Entry, Flagged, Kept, Record, Word, now
 from deployctl.rollout import PATIENCE_SECONDS, TICK_SECONDS, Orders, Result, Rollout, Story, raised
 from deployctl.rounds import Census
 from deployctl.spec import App, Drain, Flags, Gates, canonical
@@ -278,6 +279,7 @@ class Run:
     word: Word | None = None  # of the person who runs this
     means: Means = REAL
     _told: set[str] = field(default_factory=set)
+    _mover: Mover | None = None
 
     def run(self) -> Result:
         """Take the lock, write the record, release, write down how it ended."""
@@ -294,6 +296,7 @@ class Run:
         entry = self._entry()
         back = self.force or self.plan.memory.phase == Phase.RETURNING.value
         self._write_down(lambda: record.begin(entry, self.plan.spec, self.plan.preview), needed=not back)
+        self._mover = self._moves(record, entry)
         view = self.means.view(self.api, self.plan.names, selector_of(self.plan.deployment)).start()
         result: Result | None = None
         try:
@@ -309,6 +312,24 @@ class Run:
         else:
             self._write_down(lambda: record.note(entry), needed=False)
         return result
+
+    def _moves(self, record: Record, entry: Entry) -> Mover | None:
+        """Make what moves the flags, with what the release has set so far; the way back does without knowing that."""
+        flags = self.plan.flags
+        if flags is None or not (flags.moves.keys or flags.expect):
+            return None
+        try:
+            kept = record.read()
+        except DeployctlError:
+            kept = Kept()
+        of = _moved_by(kept, entry, back=self.plan.rollback)
+
+        def keep(moved: tuple[Flagged, ...]) -> None:
+            record.flagged(of.id if of else entry.id, moved)
+
+        made = {one.key: one for one in of.flags} if of else {}
+        reason = f"deployctl, release {entry.id} of {self.plan.names.app}"
+        return Mover(self.plan.names.app, flags, keep, holder(), reason, made, known=of is not None)
 
     def _write_down(self, write: Callable[[], Json], *, needed: bool) -> None:
         """Write the record. The way back needs none, and what is done is done: there a broken one is only told."""
@@ -351,7 +372,7 @@ class Run:
         stable, preview = self._sides(stable, preview)
         return msgspec.structs.replace(
             entry,
-            gates=self.said,
+            gates=(*self.said, *(result.flags if result else ())),
             reason=result.reason if result else "",
             image_ids=self.ran,
             stable_hash=stable,
@@ -373,6 +394,8 @@ class Run:
             orders=self.orders,
             drain=self.plan.drain,
             flags=self.plan.flags,
+            mover=self._mover,
+            from_rest=self.plan.rollback,
             known=memory if self.plan.taken_over else None,
             clock=self.means.clock,
             stages=self.means.stages,
@@ -440,6 +463,16 @@ class Run:
         if not self.force:
             return memory
         return msgspec.structs.replace(memory, phase=Phase.RETURNING.value, why=self.plan.memory.why)
+
+
+def _moved_by(kept: Kept, entry: Entry, *, back: bool) -> Entry | None:
+    """Find the release whose flags these are: this one, or of a rollback the one that brought what is left."""
+    same = next((one for one in kept.releases if one.id == entry.id), None)
+    if not back or (same and same.flags):
+        return same
+    brought = (one for one in kept.releases if one.id != entry.id and one.preview == entry.preview)
+    found = next((one for one in brought if one.strategy != ROLLBACK), None)
+    return found and msgspec.structs.replace(found, flags=tuple(one for one in found.flags if not one.back))
 
 
 def turning(api: Api, there: Found, template: Json | None, heard: Story, why: str) -> Run:

@@ -22,6 +22,7 @@ from deployctl.cluster.patches import Writer, forget_copies, oldest_ready_second
 from deployctl.cluster.proxy import Proxy, through
 from deployctl.cluster.view import View
 from deployctl.errors import Conflict, LockLost, TimedOut
+from deployctl.flags.moving import Mover
 from deployctl.gates import About, Asked
 from deployctl.gates.http import port_of
 from deployctl.gates.stage import Stages
@@ -47,6 +48,7 @@ from deployctl.spoken import because
 from deployctl.template import digest
 from deployctl.workload import RESOURCES, kind_of
 from strategies import model
+from strategies.flags import share
 from strategies.model import (
     Action,
     Admit,
@@ -107,6 +109,7 @@ class Result:
     stands: bool = False
     armed: bool = False
     timed_out: bool = False
+    flags: tuple[str, ...] = ()  # that are not back, each with the command that puts it back
     offers: tuple[str, ...] = ()  # what somebody else wrote and this release wrote over
 
 
@@ -144,6 +147,8 @@ class Rollout:
     stages: Callable[[Callable[[], None]], Stages] = Stages  # is given what wakes the loop
     census: Callable[..., Census] = Census
     tick_seconds: float = TICK_SECONDS
+    mover: Mover | None = None
+    from_rest: bool = False  # a way back that begins at rest: there is nothing to turn round
 
     def __post_init__(self) -> None:
         self._stages = self.stages(self.view.signal.ring)
@@ -163,6 +168,8 @@ class Rollout:
         self._cut: list[str] = []
         self.writes: dict[str, int] = {}
         self._ran: dict[str, dict[str, set[str]]] = {}
+        if self.mover:
+            self.mover.begin(lambda: self._asked(()), self.view.signal.ring, self.clock)
 
     def run(self) -> Result:
         """Go on until the release is over or only a person can continue; raise what a person must mend."""
@@ -170,11 +177,20 @@ class Rollout:
             while True:
                 ended = self._turn()
                 if ended:
-                    return ended
+                    return replace(ended, flags=self._flags_left())
         finally:
+            if self.mover:
+                self.mover.close()
             self._stages.stop()
             if self._census:
                 self._census.stop()
+
+    def _flags_left(self) -> tuple[str, ...]:
+        """Give the flags that are not back where the traffic is: as much patience as before it moved, and no more."""
+        left = self.mover.close(self.mover.flags.bound_seconds) if self.mover else ()
+        for note in self.mover.notes() if self.mover else ():
+            self.story.note(note)
+        return left
 
     def _rounds(self) -> Census | None:
         """Make what asks the pods for their rounds, where the app tells of any."""
@@ -206,9 +222,30 @@ class Rollout:
         self._ask_for_rounds(look)
         seen = self.observe(look)
         step = self._overruled(seen) or self._ended_by_hand(look) or self.strategy.decide(seen)
+        step = self._flags_first(seen, step)
         self.story.turn(look, seen, step, self._stages)
         self._time(step)
         return self._carry_out(look, seen, step)
+
+    def _flags_first(self, seen: Observed, step: Step) -> Step:
+        """Let the flags go back before the traffic, which waits for them no longer than their bound."""
+        if self.mover is None:
+            return step
+        for note in self.mover.notes():
+            self.story.note(note)
+        if self.from_rest or isinstance(step, Turn) or seen.phase is Phase.RETURNING:
+            self.mover.turn_back()
+            left = 0.0 if isinstance(step, Turn) else self.mover.left_seconds()
+            return Wait("flags", "the flags to go back first", left) if left else step
+        return self._flags_beside(self.mover, seen, step)
+
+    def _flags_beside(self, mover: Mover, seen: Observed, step: Step) -> Step:
+        """Let flags follow the traffic down at once, and up to the end before the last write; hold what drifted."""
+        mover.watch(share(seen), rising=seen.phase is Phase.FINISHING)
+        if isinstance(step, Finish) and not seen.wish and (off := mover.off()):
+            return Stand(f"{off}; a person decides: finish or abort")
+        left = mover.lag_seconds() if isinstance(step, Restore) else 0.0
+        return Wait("flags", "the flags to follow the last of the traffic", left) if left else step
 
     def _note_images(self, look: Snapshot) -> None:
         """Remember what the pods run while they are there: of a preview that is refused none is left in the end."""
@@ -258,8 +295,11 @@ class Rollout:
             rounds=self._census.open() if self._census else {},
             fast=self.orders.fast,
             reheld=self._reheld,
-            gated=frozenset(stage for stage in Stage if getattr(self.gates, stage.value)),
+            gated=frozenset(stage for stage in Stage if self._asks(stage)),
         )
+
+    def _asks(self, stage: Stage) -> bool:
+        return bool(getattr(self.gates, stage.value) or (self.mover and self.mover.gate(stage, 0)))
 
     def _decided(self, verdicts: dict[Question, Verdict]) -> dict[Question, Verdict]:
         """Take the wish that this run began with for a person's answer to its first question, where gates have none.
@@ -336,7 +376,10 @@ class Rollout:
                 return Result(None, reason, stands=True)
             case Ask(question, pods):
                 gates = getattr(self.gates, question.stage.value)
-                self._stages.ask(question, gates, lambda: self._asked(pods), self.gates.deadline_seconds)
+                flags = self.mover.gate(question.stage, share(seen)) if self.mover else None
+                self._stages.ask(
+                    question, gates, lambda: self._asked(pods), self.gates.deadline_seconds, flags
+                )
                 self._sleep(self.tick_seconds)
             case Wait(key, _, seconds):
                 if key == "keepOld" and self.orders.until_promoted:

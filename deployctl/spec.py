@@ -26,6 +26,7 @@ from deployctl.shapes import Chosen, default, key, shape
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET
 from strategies import model
 from strategies.analysis import Analysis
+from strategies.flags import Moves
 from strategies.model import Strategy
 from strategies.ordinal import Ordinal
 from strategies.quantities import NONE
@@ -340,10 +341,33 @@ class Flags(Struct, frozen=True, kw_only=True):
 
     provider: where they are kept and evaluated
     context: for whom they are evaluated
+    expect: what a flag has to be, at every endpoint, when a stage's gates are asked; what a release sets counts from then on
+    before: what a flag is set to before the first gates are asked
+    during: flags whose per cent follows the preview's share of the traffic
+    after: what a flag is set to once all traffic has moved, before the gates after
+    onRollback: what a flag is set to on the way back; one that is not here goes back to what it was
+    bake: how long a change is watched before the gates are asked
+    bound: how long the traffic's way back waits for the flags, at most
     """
 
     provider: Annotated[Chosen, Meta(extra={"group": plugins.FLAGS})]
     context: FlagContext = FlagContext()
+    expect: dict[str, bool | int | float | str] = {}
+    before: dict[str, bool | int | float | str] = {}
+    during: dict[str, Literal["follow"]] = {}
+    after: dict[str, bool | int | float | str] = {}
+    on_rollback: dict[str, bool | int | float | str] = {}
+    bake_seconds: float = 0.0
+    bound_seconds: float = 2.0
+
+    def __post_init__(self) -> None:
+        if both := set(self.during) & {*self.before, *self.after}:
+            raise ValueError(f"during: {min(both)} follows the traffic; expected it nowhere else")
+
+    @property
+    def moves(self) -> Moves:
+        """Say which flags move, and when."""
+        return Moves(self.before, tuple(self.during), self.after, self.on_rollback)
 
 
 class Spec(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,13 @@ class State:
     value: Value | None
     percent: bool = False
 
+    @property
+    def plain(self) -> State:
+        """Give a share of none as false, and of all as true."""
+        ends = {0: False, 100: True}
+        whole = self.percent and isinstance(self.value, int) and self.value in ends
+        return State(ends[int(self.value or 0)]) if whole else self
+
     def __str__(self) -> str:
         if self.value is None:
             return "what its rules say"
@@ -52,7 +59,7 @@ class Moves:
     def due(self, stage: Stage, share: int) -> dict[str, State]:
         """Say what each flag is to be before a stage's gates are asked, at a share of the traffic."""
         fixed = {Stage.BEFORE: self.before, Stage.AFTER: self.after}.get(stage, {})
-        follow = {key: State(share, percent=True) for key in self.following}
+        follow = {key: State(share, percent=True).plain for key in self.following}
         return {**follow, **{key: State(value) for key, value in fixed.items()}}
 
 

@@ -402,7 +402,11 @@ class Signal:
         self._event.set()
 
     def wait(self, seconds: float | None) -> None:
-        if any(one.name.startswith("gate ") for one in threading.enumerate() if one not in self._others):
+        if any(
+            one.name.startswith(("gate ", "flag "))
+            for one in threading.enumerate()
+            if one not in self._others
+        ):
             self._event.wait(1.0)
         self._event.clear()
         self._cluster.tick(max(seconds or 0.0, 0.01))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from deployctl.flags.moving import Mover
 from deployctl.gates import Asked
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
@@ -85,6 +86,8 @@ class Release:
     stable: Json = field(default_factory=template)
     story: Story = field(default_factory=Story)
     taken_over: bool = False
+    mover: Mover | None = None
+    from_rest: bool = False
 
     def __post_init__(self) -> None:
         self.api = Api(self.cluster)
@@ -105,6 +108,8 @@ class Release:
             orders=self.orders,
             known=kept if self.taken_over else None,
             clock=lambda: self.cluster.now,
+            mover=self.mover,
+            from_rest=self.from_rest,
         )
 
     def run(self) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deployctl.cli.flags import Flags
-from deployctl.cli.session import carry_out, drain_of, outliving
+from deployctl.cli.session import carry_out, drain_of, flags_of, outliving
 from deployctl.cluster.api import Api
 from deployctl.errors import Conflict
 from deployctl.prepare import Prepared
@@ -41,5 +41,5 @@ def way_back(api: Api, ready: Prepared, kept: Kept, heard: Story, said: Word) ->
     else:
         run = turning(api, ready, kept.template, heard, because(f"replaced by {said.by}", said.reason))
     run.word = said
-    run.plan = replace(run.plan, drain=drain_of(kept))
+    run.plan = replace(run.plan, drain=drain_of(kept), flags=flags_of(kept))
     return run

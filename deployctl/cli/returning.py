@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import typer
 
 from deployctl.cli.flags import Flags
-from deployctl.cli.session import carry_out, connect, drain_of, outliving, show, story, tell, word
+from deployctl.cli.session import carry_out, connect, drain_of, flags_of, outliving, show, story, tell, word
 from deployctl.cli.steering import Located, located, turn_back
 from deployctl.cluster.api import Api
 from deployctl.cluster.paths import path
@@ -54,7 +54,7 @@ def rollback(flags: Flags, app: str, ask: Asked) -> int:
         show(flags, {"app": name, "outcome": "unchanged"}, text)
         return 0
     plan = back_at_rest(there, target, because(f"rolled back by {said.by}", said.reason))
-    plan = replace(plan, drain=drain_of(kept))
+    plan = replace(plan, drain=drain_of(kept), flags=flags_of(kept))
     run = Run(api, plan, story(flags, name), Orders(fast=ask.fast), force=True, word=said)
     return carry_out(flags, run, back=True)
 
@@ -62,7 +62,8 @@ def rollback(flags: Flags, app: str, ask: Asked) -> int:
 def _go_on(flags: Flags, at: Located, said: Word, *, fast: bool) -> int:
     """Go on with a rollback whose process died, the way it was going."""
     api, there, kept = at
-    plan, name = replace(in_flight(there, None, kept.template), drain=drain_of(kept)), there.names.app
+    plan, name = in_flight(there, None, kept.template), there.names.app
+    plan = replace(plan, drain=drain_of(kept), flags=flags_of(kept))
     run = Run(api, plan, story(flags, name), Orders(fast=fast), waiting=outliving(name), word=said)
     return carry_out(flags, run, back=True)
 

@@ -24,6 +24,7 @@ from deployctl.render.lines import Lines
 from deployctl.render.terminal import colors, interactive
 from deployctl.rollout import Result, Story
 from deployctl.spec import App, Drain, from_canonical, read
+from deployctl.spec import Flags as FlagsOfApp
 from deployctl.spoken import heard
 from strategies.model import Outcome
 
@@ -103,6 +104,14 @@ def drain_of(kept: Kept) -> Drain:
         return Drain()
 
 
+def flags_of(kept: Kept) -> FlagsOfApp | None:
+    """Tell which flags the app's releases move; without a readable record none are known."""
+    try:
+        return from_canonical(kept.spec or {}).spec.flags
+    except SpecError:
+        return None
+
+
 def word(verb: str, reason: str) -> Word:
     """Write down who ran which command, when and why."""
     return Word(verb, holder(), now(), heard(reason))
@@ -176,6 +185,7 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False, last: bool = True) 
         raise
     code = exit_code(run, result, back=back)
     _tell_end(run, result)
+    _tell_flags(app, result.flags)
     if last or code:
         _print(flags, run, result)
     return code
@@ -219,6 +229,14 @@ def _tell_offers(app: str, offers: tuple[str, ...]) -> None:
     _tell_next(offers[-1:])
 
 
+def _tell_flags(app: str, left: tuple[str, ...]) -> None:
+    """Tell last what could not be done to the flags, each with the command that does it."""
+    for text in left:
+        what, _, command = text.partition("; ")
+        tell(f"{app}: warning: {what}")
+        _tell_next((command,))
+
+
 def _print(flags: Flags, run: Run, result: Result) -> None:
     seen = run.last
     outcome = run.plan.ended(result)
@@ -232,7 +250,7 @@ def _print(flags: Flags, run: Run, result: Result) -> None:
         "stable": seen.stable.revision if seen else "",
         "preview": seen.preview.revision if seen else "",
         "writes": run.writes,
-    }
+    } | ({"flags": list(result.flags)} if result.flags else {})
     if isinstance(run.story, Together):
         return run.story.ended(summary)
     return show(

@@ -7,7 +7,18 @@ from dataclasses import replace
 
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.releasing import keep_seconds
-from deployctl.cli.session import carry_out, connect, drain_of, outliving, recorded, show, story, tell, word
+from deployctl.cli.session import (
+    carry_out,
+    connect,
+    drain_of,
+    flags_of,
+    outliving,
+    recorded,
+    show,
+    story,
+    tell,
+    word,
+)
 from deployctl.cluster.api import Api, Denied
 from deployctl.errors import SpecError
 from deployctl.lock import Lock, fresh, holder_of
@@ -55,7 +66,7 @@ def turn_back(flags: Flags, at: Located, said: Word, *, fast: bool) -> int:
     api, there, kept = at
     why = because(f"aborted by {said.by}", said.reason)
     run = turning(api, there, kept.template, story(flags, there.names.app), why)
-    run.plan = replace(run.plan, drain=drain_of(kept))
+    run.plan = replace(run.plan, drain=drain_of(kept), flags=flags_of(kept))
     run.orders, run.word = Orders(fast=fast), said
     return carry_out(flags, run, back=True)
 

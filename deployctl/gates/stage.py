@@ -78,16 +78,26 @@ class Stages:
         gates: tuple[Gate, ...],
         pods: Callable[[], Asked],
         deadline_seconds: float | None = None,
+        first: Gate | None = None,
     ) -> None:
-        """Begin to ask, once for each question; `pods` is called anew for every measurement."""
+        """Begin to ask, once for each question; `pods` is called anew for every measurement.
+
+        `first` is asked before the others, which are not asked where it says no.
+        """
         if question in self.asked:
             return
         if deadline_seconds is not None:
             self._ends[question] = (self._clock() + deadline_seconds, deadline_seconds)
-        self.asked[question] = [Asking(gate) for gate in gates]
-        for asking in self.asked[question]:
+        others = [Asking(gate) for gate in gates]
+        leads = [Asking(first)] if first else []
+        self.asked[question] = [*leads, *others]
+        self._start(leads or others, pods, then=others if leads else [])
+
+    def _start(self, askings: list[Asking], pods: Callable[[], Asked], then: list[Asking]) -> None:
+        """Ask each in a thread of its own; those that come `then` are asked only after a yes."""
+        for asking in askings:
             name = f"gate {asking.gate.name}"
-            threading.Thread(target=self._run, args=(asking, pods), name=name, daemon=True).start()
+            threading.Thread(target=self._run, args=(asking, pods, then), name=name, daemon=True).start()
 
     def verdicts(self) -> dict[Question, Verdict]:
         """Give the answers that are complete: no as soon as one gate said no, yes when all said yes."""
@@ -114,13 +124,15 @@ class Stages:
                 last = f": {one.taken[-1].evidence}" if one.taken else ""
                 one.end(Verdict(passed=False, evidence=f"no verdict within {seconds:g}s{last}"))
 
-    def _run(self, asking: Asking, pods: Callable[[], Asked]) -> None:
+    def _run(self, asking: Asking, pods: Callable[[], Asked], then: list[Asking]) -> None:
         """Ask to the end. A gate that breaks has said no: its thread tells how, and nothing waits for it for ever."""
         try:
             self._measure(asking, pods)
         finally:
             if not (asking.verdict or self._stop.is_set()):
                 asking.end(Verdict(passed=False, evidence=BROKE))
+            if asking.verdict and asking.verdict.passed:
+                self._start(then, pods, then=[])
             self._wake()
 
     def _measure(self, asking: Asking, pods: Callable[[], Asked]) -> None:

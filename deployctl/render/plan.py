@@ -35,7 +35,18 @@ def _lines(one: Plan, paint: Paint) -> Iterator[str]:
     yield paint(BOLD, title)
     if not one.changes and not one.in_flight:
         yield "  nothing to do: this template is live"
-    for part in (_template, _elsewhere, _flying, _steps, _gates, _measures, _dangers, _problems, _saved):
+    for part in (
+        _template,
+        _elsewhere,
+        _flying,
+        _steps,
+        _flags_back,
+        _gates,
+        _measures,
+        _dangers,
+        _problems,
+        _saved,
+    ):
         lines = list(part(one, paint))
         yield from ("", *lines) if lines else ()
 
@@ -93,6 +104,13 @@ def _steps(one: Plan, paint: Paint) -> Iterator[str]:
     lines = _columns([head, *rows])
     yield paint(BOLD, lines[0])
     yield from _shortened(lines[1:])
+
+
+def _flags_back(one: Plan, paint: Paint) -> Iterator[str]:
+    """Write what the way back does to the flags, in its order."""
+    if one.flags_back:
+        yield paint(BOLD, "the way back begins with the flags")
+    yield from (f"  {at}  {each}" for at, each in enumerate(one.flags_back, 1))
 
 
 def _gates(one: Plan, paint: Paint) -> Iterator[str]:

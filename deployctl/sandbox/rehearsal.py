@@ -285,11 +285,12 @@ class Timed(Stages):
         gates: tuple[Gate, ...],
         pods: Callable[[], Asked],
         deadline_seconds: float | None = None,
+        first: Gate | None = None,
     ) -> None:
         del deadline_seconds
         if question in self.asked:
             return
-        self.asked[question] = [Asking(gate) for gate in gates]
+        self.asked[question] = [Asking(gate) for gate in ((first, *gates) if first else gates)]
         for one in self.asked[question]:
             self._world.at(one.gate.initial_delay_seconds, lambda one=one: self._once(one, pods))  # type: ignore[misc]
 

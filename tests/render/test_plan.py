@@ -16,7 +16,7 @@ from deployctl.planning import Around, plan
 from deployctl.prepare import Prepared
 from deployctl.published import Plan
 from deployctl.render.plan import colored, text
-from deployctl.spec import App, from_canonical
+from deployctl.spec import App, canonical, from_canonical
 from tests.render import objects
 from tests.render.objects import OLD, OWN, R1, R2, deployment, in_flight, pods, replica_set, service
 
@@ -207,3 +207,48 @@ def test_items_of_a_list_are_compared_by_their_names() -> None:
         ("env[C]", None, {"name": "C", "value": "4"}),
         ("args", ["x"], ["x", "y"]),
     ]
+
+
+def flagged(strategy: dict[str, Any] | None = None, **flags: Any) -> App:
+    """Give the app flags in a file beside it."""
+    whole = canonical(app(strategy))
+    whole["spec"]["flags"] = {"provider": {"file": {"path": "flags.yaml"}}, **flags}
+    return from_canonical(whole)
+
+
+def steps_of(of: App) -> list[str]:
+    return [one.does for one in planned(prepared(), of).steps]
+
+
+def test_a_flag_is_moved_in_its_place() -> None:
+    steps = steps_of(flagged(before={"dark": False}, after={"new-wallet": True}))
+    dark, on = (
+        steps.index(f"flag {one}, seen at every endpoint") for one in ("dark: false", "new-wallet: true")
+    )
+    shift = steps.index("shift 100% of wallet to the preview pods")
+    assert steps[dark + 1].startswith("ask the gates before")
+    assert dark < shift < on
+
+
+def test_a_flag_that_follows_is_planned_with_each_share() -> None:
+    steps = steps_of(flagged({"rolling": {"batch": 1}}, during={"new-wallet": "follow"}))
+    moves = [one.removesuffix(", seen at every endpoint") for one in steps if one.startswith("flag ")]
+    assert moves == [
+        "flag new-wallet: false",
+        "flag new-wallet: 25%",
+        "flag new-wallet: 33%",
+        "flag new-wallet: 50%",
+        "flag new-wallet: 66%",
+        "flag new-wallet: 75%",
+        "flag new-wallet: true",
+    ]
+
+
+def test_the_way_back_begins_with_the_flags() -> None:
+    of = flagged(after={"new-wallet": True}, onRollback={"kill": True})
+    assert """
+the way back begins with the flags
+  1  flag new-wallet: as it was before the release, where it is still as the release set it
+  2  flag kill: true
+  3  the traffic, 2s later at most, whether or not a flag's server answers
+""" in text(planned(prepared(), of))
