@@ -363,9 +363,9 @@ class Mover:
         entry, wanted = self.made.get(key), self.moves.on_rollback.get(key)
         value: Value | None = wanted if wanted is not None else entry.before.value if entry else None
         why = f"flag {key} may still be on: {self._errors.get(key) or 'it was not asked'}"
-        if value is None or (wanted is None and entry and entry.before.percent):
+        if value is None:
             return f"{why}; put it back to {entry.before if entry else 'what it was'} where it is kept"
-        return f"{why}; deployctl flag set {self.app} {key} {State(value)}"
+        return f"{why}; deployctl flag set {self.app} {key} {entry.before if wanted is None and entry else State(value)}"
 
     def close(self, patience_seconds: float = 0.0) -> tuple[str, ...]:
         """End every thread, after as much patience with those on the way back; give what could not be done."""

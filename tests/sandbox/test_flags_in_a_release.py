@@ -135,7 +135,27 @@ def test_with_flags_that_hang_the_traffic_is_back_in_three_seconds(app):
     print(f"\n{took:.2f} s to the last answer of the bad side; {load.report}")
     assert took <= 1.0 + 2.0
     assert load.report.failed == 0, load.report
-    assert done.stderr.splitlines()[-1] == "  next: deployctl flag set balances new-wallet false"
+    last = done.stderr.splitlines()[-1]
+    assert last == "  next: deployctl flag set balances new-wallet false"
+    file.unlink()
+    file.write_text(FLAGS.replace('"defaultVariant": "off"', '"defaultVariant": "on"'))
+    done = app.run(*last.split()[2:], "--reason", "the mount is back")
+    assert (done.returncode, file.read_text()) == (0, FLAGS), done.stderr
+    assert done.stdout.startswith("new-wallet: false\n  false at ")
+
+
+def test_a_flag_is_seen_and_set_from_the_spec_file(app):
+    file = kept(app)
+    flagged(app, {"file": {"path": str(file)}})
+    assert app.run("flag", "get", str(app.spec), "new-wallet").stdout.startswith("new-wallet: false\n")
+    assert app.run("flag", "set", str(app.spec), "new-wallet", "25%").stdout.startswith(
+        "new-wallet: on for 25%\n"
+    )
+    assert app.run("flag", "set", str(app.spec), "new-wallet", "true").returncode == 0
+    assert value(file) == "on"
+    wrong = app.run("flag", "set", str(app.spec), "new-wallet", "loud")
+    assert (wrong.returncode, "new-wallet" in wrong.stderr) == (2, True)
+    assert app.run("flag", "get", str(app.spec), "no-such").returncode == 2
 
 
 def test_in_the_ordinary_case_the_flag_is_off_before_the_traffic_moves(app):
