@@ -388,6 +388,12 @@ def live(pod: Json) -> bool:
     return not ended and "deletionTimestamp" not in pod["metadata"]
 
 
+def dark(pods: Iterable[Json], look: Snapshot) -> frozenset[str]:
+    """Name, by their UIDs, the pods that no listed Service sends new connections to."""
+    behind = _behind(look)
+    return frozenset(one["metadata"]["uid"] for one in pods if not behind[one["metadata"]["name"]])
+
+
 def _behind(look: Snapshot) -> Counter[str]:
     """Count for each pod the listed Services that send it new connections; several slices of one count once."""
     listed = {one["metadata"]["name"] for one in look.services}

@@ -30,6 +30,7 @@ from deployctl.memory import Memory, Settings, adopted, annotation, held, load
 from deployctl.observe import (
     Snapshot,
     Witness,
+    dark,
     image_ids,
     live,
     observe,
@@ -228,8 +229,8 @@ class Rollout:
             return
         back = look.memory and look.memory.phase == Phase.RETURNING.value
         owner = replica_set(look.replica_sets, self.memory.preview if back else self.memory.stable)
-        pods = (one for one in (pods_of(owner, look) if owner else ()) if live(one))
-        self._census.ask(pods, hurry=self._draining or bool(back))
+        pods = tuple(one for one in (pods_of(owner, look) if owner else ()) if live(one))
+        self._census.ask(pods, dark=dark(pods, look), hurry=self._draining or bool(back))
 
     def _time(self, step: Step) -> None:
         """Start the timer of a wait; an unbroken one ends as soon as anything else is decided."""
