@@ -75,6 +75,9 @@ class _Forward(threading.Thread):
         self._listening, self._first, self._again = listening, first, again
         self._open, self._over = socket.socketpair()  # closing the one is what each pump sees at the other
         self._pumps: list[threading.Thread] = []
+        self._taken: list[
+            socket.socket
+        ] = []  # closed at the end only: closing over unread words resets the line
 
     def run(self) -> None:
         with contextlib.suppress(OSError):  # the end of the context closes what listens
@@ -84,7 +87,8 @@ class _Forward(threading.Thread):
             self._first.shutdown()
         for one in self._pumps:
             one.join()
-        self._over.close()
+        for near in (*self._taken, self._over):
+            near.close()
 
     def _carry(self, near: socket.socket) -> None:
         """Carry one connection; it is hung up where there is no way on."""
@@ -93,6 +97,7 @@ class _Forward(threading.Thread):
         except DeployctlError:
             near.close()
             return
+        self._taken.append(near)
         carried = (near, far, self._over)
         self._pumps.append(threading.Thread(target=_pump, args=carried, name="port-forward", daemon=True))
         self._pumps[-1].start()
@@ -108,20 +113,18 @@ class _Forward(threading.Thread):
 def _pump(near: socket.socket, far: Any, over: socket.socket) -> None:
     """Carry both ways until either side has hung up.
 
-    In one thread: a TLS connection that one thread reads and another writes at the same time breaks now and then
-    (OpenSSL leaves the lock to its user, and Python has one from 3.13 on).
+    In one thread: a TLS connection that one thread reads and another writes at the same time breaks now and then,
+    for OpenSSL leaves it to its user to keep the two apart.
     """
     import websocket
 
     near.settimeout(far.gettimeout())
-    with (
-        near,
-        contextlib.suppress(OSError, websocket.WebSocketException),
-        selectors.DefaultSelector() as ready,
-    ):
+    with contextlib.suppress(OSError, websocket.WebSocketException), selectors.DefaultSelector() as ready:
         for one in (near, far.sock, over):
             ready.register(one, selectors.EVENT_READ)
         _carried(near, far, over, ready)
+    with contextlib.suppress(OSError):
+        near.shutdown(socket.SHUT_RDWR)
     far.shutdown()
 
 
