@@ -505,7 +505,8 @@ class Rollout:
         look = self.look()
         pods = tuple(one for one in look.pods if one["metadata"]["name"] in names)
         stable, preview = (side(look, one).revision for one in (self.memory.stable, self.memory.preview))
-        about = About(self.memory.app, self.view.names.namespace, stable, preview)
+        of = self.view.names
+        about = About(of.app, of.namespace, stable, preview, of.kind, of.deployment)
         return asked(self.api, about, pods, look.services[0], self.gates)
 
     def _proxy(self) -> Proxy:
