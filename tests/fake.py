@@ -39,6 +39,9 @@ KINDS = {
     "endpointslices": "EndpointSlice",
     "configmaps": "ConfigMap",
     "leases": "Lease",
+    "horizontalpodautoscalers": "HorizontalPodAutoscaler",
+    "poddisruptionbudgets": "PodDisruptionBudget",
+    "scaledobjects": "ScaledObject",
 }
 
 
