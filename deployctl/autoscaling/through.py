@@ -19,6 +19,7 @@ import msgspec
 from deployctl.autoscaling import held
 from deployctl.autoscaling.arithmetic import OF_PODS, SOURCES, named, policy_of, thousandths
 from deployctl.autoscaling.held import Hold
+from deployctl.cluster import access
 from deployctl.cluster.api import Api, ApiError, NotFound, Request, Stale, Unreachable
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names, View
@@ -26,7 +27,7 @@ from deployctl.errors import DeployctlError, Forbidden
 from deployctl.memory import HELD_SECONDS, Memory, recalled
 from deployctl.moved import autoscaled
 from deployctl.observe import Snapshot, ready
-from strategies.autoscale import History, Metric, Now, Pod, Policy, floor
+from strategies.autoscale import History, Metric, Now, Pod, Policy, Target, floor
 from strategies.model import Observed, Phase
 
 Json = dict[str, Any]
@@ -93,6 +94,29 @@ def troubled(scaler: Json) -> str:
     conditions = scaler.get("status", {}).get("conditions") or ()
     bad = (one for one in conditions if one["status"] == "False" and one["type"] in WORKS)
     return next((f"{one['reason']}: {one['message']}" for one in bad if one["reason"] not in AT_REST), "")
+
+
+def planned(scaler: Json, size: int) -> Iterator[str]:
+    """Say what a release of an app of this size does with its autoscaler, and what bears on that."""
+    own = held.own(scaler)
+    least = own.floor if own.floor is not None else 0 if held.keda(scaler) else 1
+    yield f"{called(scaler)} is held: no scaling down, and not under {max(size, least)} (by itself {least})"
+    yield "growth goes to both sides in proportion; at the end it is put back as it is now"
+    if why := troubled(scaler):
+        yield f"warning: it cannot scale now: {why}"
+    for one in () if held.keda(scaler) else policy_of(scaler).metrics:
+        if one.target is Target.VALUE:
+            yield f"warning: {one.name} is a value for all: it counts idle pods too, and may want twice the size"
+
+
+def unheld(api: Api, names: Names, workload: Json) -> Iterator[str]:
+    """Say why an autoscaler cannot be held, before anything is touched."""
+    try:
+        if scalers_of(api, names):
+            access.check(api, names.namespace, access.SCALED)
+    except Forbidden as error:
+        if autoscaled(workload) or "patch" in str(error):
+            yield f"the autoscaler of {names.deployment} cannot be held, and may scale down in mid-release: {error}"
 
 
 def put_back(api: Api, names: Names) -> tuple[str, ...]:
