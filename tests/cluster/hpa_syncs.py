@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from deployctl.autoscaling.arithmetic import SOURCES, pods_seen, policy_of, thousandths
+from strategies.autoscale import Now, average
 from tests.cluster.bed import images
 from tests.cluster.bed.cluster import Cluster
 
@@ -137,34 +139,53 @@ def inside(out: Path, seconds: float) -> None:
             {"at": at, "pods": pods, "usage": usage},
         ]
         time.sleep(POLL_SECONDS)
-    out.write_text(json.dumps(syncs, separators=(",", ":")))
+    lines = (json.dumps(one, separators=(",", ":")) for one in syncs)
+    out.write_text("[\n" + ",\n".join(lines) + "\n]\n")
     print(f"{len(syncs)} syncs in {out}")
 
 
 def _sync(scaler: Json, at: float, read: list[Json]) -> Json:
-    """Keep what the decision is about, of this app alone; the newest reading first."""
-    name = scaler["metadata"]["name"]
-    readings = [
-        {
-            "at": one["at"],
-            "pods": [_pod(each) for each in one["pods"] if each["metadata"]["labels"]["app"] == name],
-            "usage": [_usage(each) for each in one["usage"] if each["metadata"]["labels"]["app"] == name],
-        }
-        for one in reversed(read)
-    ]
-    distinct: list[Json] = []
-    for one in readings:
-        same = distinct and (distinct[-1]["pods"], distinct[-1]["usage"]) == (one["pods"], one["usage"])
-        if not same:
-            distinct.append(one)
-    status = scaler["status"]
-    told = {
-        key: status.get(key)
-        for key in ("currentReplicas", "desiredReplicas", "currentMetrics", "lastScaleTime")
-    }
+    """Keep what the decision is about, of this app alone.
+
+    Its caches held a reading of before: the newest whose averages are those of the status, and in which there is no
+    pod yet that this very sync has made.
+    """
+    name, status = scaler["metadata"]["name"], scaler["status"]
+    readings = [_reading(one, name) for one in reversed(read)]
+    chosen = next((one for one in readings if _held(scaler, one, at)), None)
+    told = {key: status.get(key) for key in ("currentReplicas", "desiredReplicas", "currentMetrics")}
     told["reasons"] = {one["type"]: one["reason"] for one in status["conditions"]}
     spec = {key: one for key, one in scaler["spec"].items() if key != "scaleTargetRef"}
-    return {"name": name, "at": at, "spec": spec, "status": told, "readings": distinct}
+    return {"name": name, "at": round(at, 3), "spec": spec, "status": told, "reading": chosen}
+
+
+def _reading(one: Json, name: str) -> Json:
+    return {
+        "pods": [_pod(each) for each in one["pods"] if each["metadata"]["labels"]["app"] == name],
+        "usage": [_usage(each) for each in one["usage"] if each["metadata"]["labels"]["app"] == name],
+    }
+
+
+def _held(scaler: Json, reading: Json, at: float) -> bool:
+    """Say whether a reading can be what the autoscaler held: by its averages and the number of pods."""
+    pods = pods_seen(scaler, reading["pods"], {one["name"]: one for one in reading["usage"]})
+    now = Now(len(pods), pods, seconds=at)
+    size = scaler["status"]["currentReplicas"]
+    return averages(scaler, now) == shown(scaler) and sum(not one.leaving for one in pods) <= size
+
+
+def averages(scaler: Json, now: Now) -> list[int | None]:
+    return [average(one, now) for one in policy_of(scaler).metrics]
+
+
+def shown(scaler: Json) -> list[int | None]:
+    """Read the averages that the autoscaler shows."""
+    told = scaler["status"]["currentMetrics"]
+    return [_amount(one) for one in told]
+
+
+def _amount(one: Json) -> int | None:
+    return thousandths(one[SOURCES[one["type"]]]["current"]["averageValue"]) if one["type"] else None
 
 
 def _pod(pod: Json) -> Json:

@@ -52,7 +52,6 @@ def app(
     found = example(cluster, namespace, request.param, tmp_path)
     found.user = "releaser"
     found.edit("deployment.yaml", lambda one: one["spec"].update(replicas=2))
-    found.edit("pdb.yaml", lambda one: one["spec"].update(minAvailable=1))
     if request.param == "balances":
         found.strategy(keepOld="20s")
     found.install()
