@@ -299,7 +299,9 @@ class Policy(Struct, frozen=True, kw_only=True):
                 "min: 0 needs KEDA, for a HorizontalPodAutoscaler starts at 1; expected at least 1"
             )
         if self.metrics and self.keda:
-            raise ValueError("metrics: given beside keda; expected triggers of KEDA alone, besides cpu and memory")
+            raise ValueError(
+                "metrics: given beside keda; expected triggers of KEDA alone, besides cpu and memory"
+            )
         if not (self.cpu or self.memory or self.metrics or self.keda):
             raise ValueError("nothing to count pods by; expected one of cpu, memory, metrics, keda")
         self._floors()
