@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from deployctl.sandbox.load import Load
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.bed.layout import REPOSITORY
-from tests.cluster.platform import App, example, grant, until
+from tests.cluster.platform import ROLE, App, example, grant, until
+from tests.cluster.small import small
 
 Json = dict[str, Any]
 REACTION_SECONDS = 25.0  # an autoscaler's sync, a pod's start, its first metrics
@@ -163,4 +165,29 @@ def test_killed_in_mid_release_it_stays_able_to_grow_and_the_next_command_puts_i
     assert "HorizontalPodAutoscaler" in status.stdout, status.stderr
     back = app.run("abort", app.name)
     assert back.returncode == 0, back.stderr
+    assert users(app) == before
+
+
+def test_without_the_right_to_hold_it_a_release_warns_first_and_goes_on(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    role = yaml.safe_load(ROLE.read_text())
+    role["rules"] = [one for one in role["rules"] if one["apiGroups"] != ["autoscaling"]]
+    reading = {
+        "apiGroups": ["autoscaling"],
+        "resources": ["horizontalpodautoscalers"],
+        "verbs": ["get", "list"],
+    }
+    role["rules"].append(reading)
+    (tmp_path / "role.yaml").write_text(yaml.safe_dump(role))
+    grant(cluster, namespace, role=tmp_path / "role.yaml")
+    app = small(cluster, namespace, tmp_path).install()
+    cluster.apply(SCALER.format(name=app.name), namespace)
+    before = users(app)
+    app.env(REVISION="r2")
+    done = app.release()
+    assert (done.returncode, app.live_revisions()) == (0, {"r2": 2}), done.stderr
+    warned = "warning: the autoscaler of balances cannot be held, and may scale down in mid-release"
+    assert 0 <= done.stderr.find(warned) < done.stderr.find("pause the Deployment")
+    assert "watch horizontalpodautoscalers, patch horizontalpodautoscalers" in done.stderr
     assert users(app) == before
