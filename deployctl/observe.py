@@ -83,6 +83,7 @@ class Snapshot:
     slices: tuple[Json, ...]
     known: Memory | None = None
     others: tuple[Json, ...] = ()
+    scalers: tuple[Json, ...] = ()  # what scales the workload
 
     @property
     def memory(self) -> Memory | None:

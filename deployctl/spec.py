@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from deployctl import document, manifest, plugins
+from deployctl.autoscaling.policy import Policy
 from deployctl.document import Document, Place, Table
 from deployctl.errors import Problem, SpecError
 from deployctl.gates.credential import Credential, FilePath
@@ -328,6 +329,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     drain: how pods lose their traffic
     gates: what must be answered with yes
     census: where the requests of a release in flight can be counted
+    autoscaling: how many pods it has, for `deployctl autoscale`
     """
 
     workload: Workload
@@ -335,6 +337,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     drain: Drain = Drain()
     gates: Gates = Gates()
     census: Census | None = None
+    autoscaling: Policy | None = None
 
     def __post_init__(self) -> None:
         if self.workload.stateful_set and (why := _not_by_ordinals(self.strategy)):

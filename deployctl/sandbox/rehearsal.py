@@ -233,7 +233,7 @@ class Looking(View):
     def _watch(self, resource: str, query: dict[str, str], *, needed: bool = True) -> Collection:
         from deployctl.cluster.paths import path
 
-        made = Followed(self.api, path(self.names.namespace, resource), query, Signal(), needed=needed)
+        made = Followed(self.api, path(self.names.namespace, resource), query, self.signal, needed=needed)
         made.near = self.api  # type: ignore[assignment]
         return made
 
