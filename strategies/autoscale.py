@@ -219,6 +219,12 @@ def _of_pods(metric: Metric, policy: Policy, now: Now) -> Proposal:
     return _said(metric, _counted(metric, policy, now, groups, used, requests), ratio)
 
 
+def average(metric: Metric, now: Now) -> int | None:
+    """Give the average amount over the pods that count, as an autoscaler's status shows it; None where none does."""
+    used = [one.uses[metric.name] for one in _grouped(metric, now).ready]
+    return sum(used) // len(used) if used else None
+
+
 def _without_request(metric: Metric, pods: Iterable[Pod]) -> str:
     """Name a pod without the request that a share is taken of; one is enough for there to be no answer."""
     if metric.target is not Target.UTILIZATION:

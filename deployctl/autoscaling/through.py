@@ -111,12 +111,16 @@ def planned(scaler: Json, size: int) -> Iterator[str]:
 
 def unheld(api: Api, names: Names, workload: Json) -> Iterator[str]:
     """Say why an autoscaler cannot be held, before anything is touched."""
+    said = f"the autoscaler of {names.deployment} cannot be held, and may scale down in mid-release"
     try:
-        if scalers_of(api, names):
-            access.check(api, names.namespace, access.SCALED)
+        found = scalers_of(api, names)
     except Forbidden as error:
-        if autoscaled(workload) or "patch" in str(error):
-            yield f"the autoscaler of {names.deployment} cannot be held, and may scale down in mid-release: {error}"
+        yield from (f"{said}: {error}",) if autoscaled(workload) else ()
+        return
+    try:
+        access.check(api, names.namespace, access.SCALED if found else ())
+    except Forbidden as error:
+        yield f"{said}: {error}"
 
 
 def put_back(api: Api, names: Names) -> tuple[str, ...]:

@@ -58,6 +58,9 @@ class Scenario:
     scaled: tuple[tuple[float, int], ...] = ()  # seconds after the act begins, and to how many
     latency: tuple[float, float] | None = None  # of the controllers
     autoscaled: bool = False
+    load: tuple[
+        tuple[float, int], ...
+    ] = ()  # seconds after the act begins, and how many mCPU all its pods use
     again: str = "resume"  # goes on with what was begun
 
     @property
@@ -131,6 +134,8 @@ class Scenario:
                 stage.world.runtime.play(pod, self.rounds_seconds * (number + 1))  # type: ignore[attr-defined]
         for seconds, size in self.scaled:
             stage.world.at(seconds, partial(_scale, stage, size))
+        for seconds, amount in self.load:
+            stage.world.at(seconds, partial(_load, stage, amount))
 
     def body(self, command: str) -> Callable[[], int]:
         """Give what a command does: `release promote=manual wait=promoted`."""
@@ -142,6 +147,18 @@ def _scale(stage: Stage, size: int) -> None:
     one = stage.get("deployments", APP)
     assert one
     stage.update("deployments", {**one, "spec": {**one["spec"], "replicas": size}})
+
+
+def _load(stage: Stage, amount: int) -> None:
+    """Let the pods with traffic share a load, as the metrics of the autoscaler tell it."""
+    store = stage.world.cluster.store
+
+    def uses(pod: Json) -> dict[str, str]:
+        ends = [end for one in store.list("endpointslices", NAMESPACE) for end in one["endpoints"] or ()]
+        names = {end["targetRef"]["name"] for end in ends}
+        return {"cpu": f"{amount // len(names)}m" if pod["metadata"]["name"] in names else "1m"}
+
+    stage.world.cluster.controllers["autoscaler"].metrics = uses  # type: ignore[attr-defined]
 
 
 def _release(path: str, words: dict[str, str]) -> int:
@@ -276,6 +293,8 @@ SCENARIOS: dict[str, Scenario] = {
         _blue_green("secret", env={"DB_PASSWORD": SECRET}, again="release"),
         _blue_green("scaled", scaled=((4.0, 5), (14.0, 4)), lasting=True, autoscaled=True),
         _rolling("scaled", scaled=((4.0, 5), (24.0, 4)), lasting=True, autoscaled=True),
+        _blue_green("grows", load=((0.0, 60), (1.0, 150)), lasting=True, autoscaled=True),
+        _rolling("grows", load=((0.0, 60), (1.0, 150)), lasting=True, autoscaled=True),
         _blue_green("slow", latency=SLOW),
         _rolling("slow", latency=SLOW),
         _blue_green("of-1", size=1),
