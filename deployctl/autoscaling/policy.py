@@ -266,7 +266,7 @@ class Budget(Struct, frozen=True, kw_only=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """How many pods the app has: `deployctl autoscale` writes it as native objects.
+    """How many pods the app has, written by `autoscale apply` as native objects.
 
     min: the fewest; 0 only with KEDA
     max: the most

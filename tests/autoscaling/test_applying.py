@@ -15,7 +15,6 @@ from deployctl.autoscaling.held import Hold
 from deployctl.autoscaling.native import hpa_spec
 from deployctl.autoscaling.outlook import checked, outlook
 from deployctl.autoscaling.policy import Budget, Policy
-from deployctl.cluster.api import Api
 from deployctl.errors import Conflict, UsageError
 from deployctl.prepare import guess
 from strategies.quantities import Amount
@@ -31,7 +30,7 @@ class Place:
 
     def __init__(self, *, hpa: bool = False) -> None:
         self.scene = Scene()
-        self.api: Api = self.scene.api
+        self.api: Any = self.scene.api
         if hpa:
             self.api.create(yaml.safe_load((EXAMPLE / "balances/hpa.yaml").read_text()))
         self.names = guess(self.api, "balances")
