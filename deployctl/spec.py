@@ -329,7 +329,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     drain: how pods lose their traffic
     gates: what must be answered with yes
     census: where the requests of a release in flight can be counted
-    autoscaling: how many pods it has, for `deployctl autoscale`
+    autoscaling: how many pods it has, written by `autoscale apply`
     """
 
     workload: Workload

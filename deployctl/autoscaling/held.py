@@ -50,6 +50,7 @@ class Hold(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     floor: that it goes under no more; 0 is any
     still: whether it scales down at all
     until: a moment such as 2026-04-11T22:00:00Z; without one, until the holder gives it back
+    base: what ran when an event raised it, which a factor is taken of
     """
 
     holder: str
@@ -59,6 +60,7 @@ class Hold(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     since: str = ""
     until: str = ""
     why: str = ""
+    base: int = 0
 
 
 class Values(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -76,6 +78,7 @@ class Held(msgspec.Struct, frozen=True, rename="camel"):
     wrote: Values
     holds: tuple[Hold, ...] = ()
     version: int = VERSION
+    peaks: tuple[Json, ...] = ()  # events to come, as a spec file writes them
 
 
 def keda(scaler: Json) -> bool:
@@ -142,19 +145,44 @@ def carry_out(scaler: Json, now: dt.datetime) -> Request | None:
     return write(scaler, tuple(one for one in holds(scaler) if one not in ended))
 
 
-def write(scaler: Json, wanted: tuple[Hold, ...]) -> Request | None:
-    """Build the call after which exactly these hold it, and its fields say so."""
+def write(scaler: Json, wanted: tuple[Hold, ...], peaks: tuple[Json, ...] | None = None) -> Request | None:
+    """Build the call after which exactly these hold it, and its fields say so; `peaks` are left where none are given."""
     held, now = read(scaler), values(scaler)
-    if held is None and not wanted:
+    events = peaks if peaks is not None else held.peaks if held else ()
+    if held is None and not wanted and not events:
         return None
     own_values = held.own if held else now
     target = _values_of(scaler, own_values, wanted)
-    kept = Held(own_values, target, wanted) if wanted else None
+    kept = Held(own_values, target, wanted, peaks=events) if wanted or events else None
     if now == target and held is not None and _same(scaler, kept):
         return None
     annotations: Json = {ANNOTATION: msgspec.json.encode(kept).decode() if kept else None}
     spec = _fields(scaler, target, annotations)
     return _patch(scaler, {"metadata": {"annotations": annotations}, "spec": spec})
+
+
+def rewritten(scaler: Json, spec: Json) -> tuple[Json, Json]:
+    """Give a merge patch of its spec, and the annotation with it, so that it is the user's own under what holds it.
+
+    A policy that sets minReplicas 8 under a surge of 40 leaves 40, and 8 is what comes back.
+    """
+    held = read(scaler)
+    if held is None:
+        return spec, {}
+    floor = "minReplicaCount" if keda(scaler) else "minReplicas"
+    behavior = spec.get("behavior") or {}
+    down = held.own.down if keda(scaler) else (behavior.get("scaleDown") or {}).get("selectPolicy")
+    said = Values(
+        spec.get(floor, held.own.floor),
+        down or held.own.down,
+        held.own.behavior if "behavior" not in spec else bool(behavior),
+    )
+    target = _values_of({**scaler, "spec": {**scaler["spec"], **spec}}, said, held.holds)
+    kept = msgspec.structs.replace(held, own=said, wrote=target)
+    whole = {**spec, floor: target.floor}
+    if behavior and target.down:
+        whole["behavior"] = {**behavior, "scaleDown": {**behavior["scaleDown"], "selectPolicy": target.down}}
+    return whole, {ANNOTATION: msgspec.json.encode(kept).decode()}
 
 
 def moment(text: str) -> dt.datetime:

@@ -82,30 +82,6 @@ class Peak(Struct, frozen=True, kw_only=True):
         )
 
 
-class Calendar(Struct, frozen=True, kw_only=True):
-    """A file of events: `peaks:` in YAML, or iCalendar, of which a VEVENT says its name and its beginning.
-
-    file: beside this one
-    floor: of the events that say none, which is every one of iCalendar
-    only: names of events, such as Malta*; all of them where none is given
-    before: how long before an event of iCalendar it is raised
-    after: how long after its beginning it stands whole
-    step: by how much of it the floor then comes down
-    every: how often
-    """
-
-    file: Annotated[str, Meta(pattern=r"^[^\x00-\x1f]+$", extra={"expected": "the path of a file"})]
-    floor: Floor | None = None
-    only: tuple[str, ...] = ()
-    before_seconds: float = 3600.0
-    after_seconds: float = 7200.0
-    step: Amount = Amount(20, percent=True)
-    every_seconds: float = 600.0
-
-    def __post_init__(self) -> None:
-        check_step(self.step, self.every_seconds)
-
-
 def check_step(step: Amount, every_seconds: float) -> None:
     """Raise where a floor would never come down."""
     if not step.value:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from deployctl.autoscaling.peak import Calendar, Peak
+from deployctl.autoscaling.peak import Peak
 from strategies.quantities import Amount
 
 QUANTITY = r"([0-9]+(\.[0-9]+)?|\.[0-9]+)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?"
@@ -266,7 +266,7 @@ class Budget(Struct, frozen=True, kw_only=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """How many pods the app has: `deployctl autoscale` writes it as native objects.
+    """How many pods the app has, written by `autoscale apply` as native objects.
 
     min: the fewest; 0 only with KEDA
     max: the most
@@ -277,7 +277,6 @@ class Policy(Struct, frozen=True, kw_only=True):
     keda: what KEDA counts pods by; then a ScaledObject is written instead of a HorizontalPodAutoscaler
     pdb: how many pods an eviction leaves
     peaks: floors for events with a date
-    calendars: files of such events
     """
 
     min: NotNegative
@@ -289,7 +288,6 @@ class Policy(Struct, frozen=True, kw_only=True):
     keda: tuple[Trigger, ...] = ()
     pdb: Budget | None = None
     peaks: Annotated[tuple[Peak, ...], Meta(extra={"unique": "name"})] = ()
-    calendars: tuple[Calendar, ...] = ()
 
     def __post_init__(self) -> None:
         if self.min > self.max:

@@ -85,7 +85,7 @@ def test_every_command_is_shown_in_a_session() -> None:
         for one in session(block.text)
     ]
     called = {line.split()[1] for line in shown if line.startswith("deployctl ")}
-    assert set(COMMANDS) - called <= {"promote", "pause", "resume", "abort", "schema", "version"}
+    assert set(COMMANDS) - called <= {"promote", "pause", "resume", "abort", "schema", "version", "autoscale"}
 
 
 @every_page

@@ -15,7 +15,9 @@ courses = st.builds(
     at=st.integers(0, 10_000).map(float),
     before=st.integers(0, 3_000).map(float),
     after=st.integers(0, 3_000).map(float),
-    step=st.one_of(st.integers(1, 100).map(lambda one: Amount(one, percent=True)), st.integers(1, 50).map(Amount)),
+    step=st.one_of(
+        st.integers(1, 100).map(lambda one: Amount(one, percent=True)), st.integers(1, 50).map(Amount)
+    ),
     every=st.integers(1, 900).map(float),
 )
 peaks = st.integers(1, 200)
