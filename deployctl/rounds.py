@@ -52,7 +52,9 @@ class Census:
     clock: Callable[[], float] = time.monotonic
     _words: dict[str, Word] = field(default_factory=dict)
     _pods: tuple[Json, ...] = ()
-    _dark: Mapping[str, float] = field(default_factory=dict)  # since when no Service sends to a pod, by its UID
+    _dark: Mapping[str, float] = field(
+        default_factory=dict
+    )  # since when no Service sends to a pod, by its UID
 
     def __post_init__(self) -> None:
         self._stop, self._nudge = threading.Event(), threading.Event()

@@ -57,7 +57,9 @@ class Scenario:
     lasting: bool = False  # the old pods have a preStop, too
     pre_stop: str = "5s"
     rounds_seconds: float = 0.0  # how long a round is open on the old pods
-    late_seconds: float = 0.0  # after a pod was told to leave a round opens on it, through a node that has not heard
+    late_seconds: float = (
+        0.0  # from an old pod's being told to leave to a round on it: a node has not heard yet
+    )
     quota: int | None = None  # pods that the namespace has room for
     scaled: tuple[tuple[float, int], ...] = ()  # seconds after the act begins, and to how many
     latency: tuple[float, float] | None = None  # of the controllers
@@ -137,15 +139,16 @@ class Scenario:
             for number, pod in enumerate(store.list("pods", NAMESPACE)):
                 stage.world.runtime.play(pod, self.rounds_seconds * (number + 1))  # type: ignore[attr-defined]
         if self.late_seconds:
-            store.listeners.append(partial(self._open_late, stage))
+            old = frozenset(pod["metadata"]["uid"] for pod in store.list("pods", NAMESPACE))
+            store.listeners.append(partial(self._open_late, stage, old))
         for seconds, size in self.scaled:
             stage.world.at(seconds, partial(_scale, stage, size))
         for seconds, amount in self.load:
             stage.world.at(seconds, partial(_load, stage, amount))
 
-    def _open_late(self, stage: Stage, event: Event) -> None:
-        """Open a round on a pod that has just lost the label by which the Services choose."""
-        if event.resource != "pods" or event.before is None:
+    def _open_late(self, stage: Stage, old: frozenset[str], event: Event) -> None:
+        """Open a round on an old pod that has just lost the label by which the Services choose."""
+        if event.before is None or event.object["metadata"].get("uid") not in old:
             return
         before, after = (one["metadata"].get("labels") or {} for one in (event.before, event.object))
         if LABEL in before and LABEL not in after:
