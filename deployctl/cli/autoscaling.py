@@ -203,7 +203,7 @@ def _until(text: str, now: dt.datetime) -> dt.datetime:
         if len(clock) != 5 or clock[2] != ":":
             end = moment(text)
         else:
-            end = _next(dt.time.fromisoformat(clock), where or "no zone", now)
+            end = _next(dt.time.fromisoformat(clock), where, now)
     except ValueError as error:
         raise UsageError(
             f"--until {text}: {str(error).removeprefix('at: ')}",
@@ -216,6 +216,8 @@ def _until(text: str, now: dt.datetime) -> dt.datetime:
 
 def _next(clock: dt.time, where: str, now: dt.datetime) -> dt.datetime:
     """Give the next moment at which the clocks of a zone show it."""
+    if not where:
+        raise ValueError("it says no zone")
     local = now + dt.timedelta(days=-1)
     found = (
         placed(dt.datetime.combine(local.date() + dt.timedelta(days=day), clock), where) for day in range(4)
