@@ -44,7 +44,7 @@ from deployctl.observe import (
 from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
 from deployctl.rounds import Census
-from deployctl.spec import Drain, Gates
+from deployctl.spec import Drain, Flags, Gates
 from deployctl.spoken import because
 from deployctl.template import digest
 from deployctl.workload import RESOURCES, kind_of
@@ -141,6 +141,7 @@ class Rollout:
     orders: Orders = field(default_factory=Orders)
     drain: Drain = field(default_factory=Drain)
     scaling: Scaling | None = None  # where something scales the workload
+    flags: Flags | None = None
     known: Memory | None = None  # what this run wrote to the Deployment last
     clock: Callable[[], float] = time.monotonic
     stages: Callable[[Callable[[], None]], Stages] = Stages  # is given what wakes the loop
@@ -547,7 +548,7 @@ class Rollout:
         stable, preview = (side(look, one).revision for one in (self.memory.stable, self.memory.preview))
         of = self.view.names
         about = About(of.app, of.namespace, stable, preview, of.kind, of.deployment)
-        return asked(self.api, about, pods, look.services[0], self.gates)
+        return asked(self.api, about, pods, look.services[0], self.gates, self.flags)
 
     def _proxy(self) -> Proxy:
         return through(self.api, self.view.names.namespace)

@@ -104,7 +104,7 @@ def _pods(api: Api, app: App) -> Callable[[], Asked]:
         pods = tuple(one for one in (pods_of(new, seen) if new else ()) if live(one))
         stable, preview = (hash_of(one) if one else "" for one in (old, new))
         about = About(app.name, api.namespace, stable, preview, names.kind, names.deployment)
-        return asked(api, about, pods, seen.services[0], app.spec.gates)
+        return asked(api, about, pods, seen.services[0], app.spec.gates, app.spec.flags)
 
     return look
 
