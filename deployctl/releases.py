@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from deployctl import plugins
+from deployctl.autoscaling.through import companion, put_back
 from deployctl.cluster import patches
 from deployctl.cluster.api import Api, Request, Stale, Unreachable
 from deployctl.cluster.ordinal_patches import writer_of
@@ -165,11 +166,15 @@ def _wide(service: Json) -> Json:
 def forget_copies(api: Api, there: Found) -> None:
     """Take our annotation off ReplicaSets and Services where nothing is in flight: its writer died right before that.
 
+    So is the autoscaler put back where a release that is over holds it.
     It stands in nobody's way, so no command fails for it: the next one takes off what this one cannot.
     """
-    for request in patches.forget_copies(there.replica_sets, there.services) if there.memory is None else ():
+    if there.memory is not None:
+        return
+    for request in patches.forget_copies(there.replica_sets, there.services):
         with suppress(Stale, Unreachable):
             api.send(request)
+    put_back(api, there.names)
 
 
 def _strategy(there: Found, memory: Memory, app: App | None) -> Strategy:
@@ -393,6 +398,7 @@ class Run:
             story=self.story,
             orders=self.orders,
             drain=self.plan.drain,
+            scaling=companion(self.api, view, memory, self.story.note),
             flags=self.plan.flags,
             mover=self._mover,
             from_rest=self.plan.rollback,

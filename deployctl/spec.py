@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from deployctl import document, manifest, plugins
+from deployctl.autoscaling.policy import Policy
 from deployctl.document import Document, Place, Table
 from deployctl.errors import Problem, SpecError
 from deployctl.flags.values import check_places
@@ -378,6 +379,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     drain: how pods lose their traffic
     gates: what must be answered with yes
     census: where the requests of a release in flight can be counted
+    autoscaling: how many pods it has, written by `autoscale apply`
     flags: where feature flags are, and for whom they are evaluated
     """
 
@@ -386,6 +388,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     drain: Drain = Drain()
     gates: Gates = Gates()
     census: Census | None = None
+    autoscaling: Policy | None = None
     flags: Flags | None = None
 
     def __post_init__(self) -> None:

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("rollback", "Go back: out of a running release, or to an earlier revision."),
     "gate": ("gate", "Ask gates now; list and explain the kinds there are."),
     "flag": ("flag", "See and set a feature flag of an app, at every endpoint."),
+    "autoscale": ("autoscale", "Set how many pods an app has, raise that for an event, put it back."),
     "sandbox": ("sandbox", "Practise without a cluster: one of local processes, up in a second."),
     "validate": ("validate", "Check a spec file and its manifests, without a cluster."),
     "schema": ("validate", "Print the JSON Schema of the spec file, or of a plan file."),

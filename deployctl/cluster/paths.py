@@ -7,6 +7,9 @@ APPS = "/apis/apps/v1"
 DISCOVERY = "/apis/discovery.k8s.io/v1"
 COORDINATION = "/apis/coordination.k8s.io/v1"
 AUTHORIZATION = "/apis/authorization.k8s.io/v1"
+AUTOSCALING = "/apis/autoscaling/v2"
+POLICY = "/apis/policy/v1"
+KEDA = "/apis/keda.sh/v1alpha1"
 
 GROUPS = {
     "pods": CORE,
@@ -21,6 +24,9 @@ GROUPS = {
     "controllerrevisions": APPS,
     "endpointslices": DISCOVERY,
     "leases": COORDINATION,
+    "horizontalpodautoscalers": AUTOSCALING,
+    "poddisruptionbudgets": POLICY,
+    "scaledobjects": KEDA,
 }
 
 

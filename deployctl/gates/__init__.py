@@ -47,12 +47,14 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is being released; `stable` and `preview` are the hashes of the two revisions."""
+    """What is being released, of which workload; `stable` and `preview` are the hashes of the two revisions."""
 
     app: str = ""
     namespace: str = ""
     stable: str = ""
     preview: str = ""
+    kind: str = "Deployment"
+    workload: str = ""
 
 
 class Metrics(Protocol):
