@@ -280,7 +280,7 @@ def test_another_process_puts_back_what_the_first_has_set():
     entry = Flagged("new-wallet", State(value=False), {"kept": [False, False]}, ours=(State(value=True),))
     one = release(flags, after={"new-wallet": True})
     one.mover.made, one.from_rest = {"new-wallet": entry}, True
-    one.run()
+    assert one.run().outcome is Outcome.PROMOTED
     assert flags.flags["new-wallet"] == OFF
 
 
@@ -299,6 +299,11 @@ def test_without_its_record_only_the_spec_is_followed_and_that_is_told():
 def test_a_locked_flag_is_found_before_the_release_begins():
     with pytest.raises(Refused, match="an approval is required"):
         check(mover(new_wallet(locked="an approval is required"), after={"new-wallet": True}).flags, asked())
+
+
+def test_a_flag_of_text_cannot_follow():
+    with pytest.raises(UsageError, match="only a flag that is on or off has a share"):
+        check(mover(Imaginary({"tone": ("soft", False)}), during={"tone": "follow"}).flags, asked())
 
 
 def test_an_unknown_flag_and_a_wrong_type_are_found_before_the_release_begins():

@@ -79,7 +79,7 @@ class Mover:
 
     def gate(self, stage: Stage, share: int) -> Gate | None:
         """Give what moves the flags of a stage, as the gate that is asked before all others of it."""
-        if stage not in self.moves.stages and not self.flags.expect:
+        if self._turned.is_set() or (stage not in self.moves.stages and not self.flags.expect):
             return None
         spans = self._provider.spread_seconds + self.flags.bake_seconds
         most = CALL_SECONDS * (1 + len(self.moves.keys) + len(self.flags.expect)) + spans
@@ -411,6 +411,8 @@ def check(flags: Flags | None, asked: Asked) -> None:
         seen = provider.setting(key, asked)
         if seen.locked:
             raise Refused(f"flag {key} cannot be set: {seen.locked}", advice="nothing was touched")
+        if key in flags.moves.following and not _alike(seen.value, wanted=True, rollout=seen.rollout):
+            raise UsageError(f"flag {key} is {State(seen.value)}: only a flag that is on or off has a share")
         for moves in (flags.moves.before, flags.moves.after, flags.moves.on_rollback):
             if key in moves and not _alike(seen.value, moves[key], rollout=seen.rollout):
                 was, be = State(seen.value), State(moves[key])
