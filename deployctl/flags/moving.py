@@ -307,6 +307,7 @@ class Mover:
             except DeployctlError as error:
                 self._settled.discard(key)
                 self._errors[key] = str(error)
+            threading.current_thread().name = f"flag {key}" if key in self._errors else f"settled flag {key}"
             self.wake()
             self._stop.wait(RETRY_SECONDS)
 
