@@ -6,6 +6,8 @@ CORE = "/api/v1"
 APPS = "/apis/apps/v1"
 DISCOVERY = "/apis/discovery.k8s.io/v1"
 COORDINATION = "/apis/coordination.k8s.io/v1"
+AUTOSCALING = "/apis/autoscaling/v2"
+POLICY = "/apis/policy/v1"
 AUTHORIZATION = "/apis/authorization.k8s.io/v1"
 
 GROUPS = {
@@ -21,6 +23,8 @@ GROUPS = {
     "controllerrevisions": APPS,
     "endpointslices": DISCOVERY,
     "leases": COORDINATION,
+    "horizontalpodautoscalers": AUTOSCALING,
+    "poddisruptionbudgets": POLICY,
 }
 
 
