@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("rollback", "Go back: out of a running release, or to an earlier revision."),
     "gate": ("gate", "Ask gates now; list and explain the kinds there are."),
     "sandbox": ("sandbox", "Practise without a cluster: one of local processes, up in a second."),
+    "init": ("init", "Write a spec file for a Deployment that runs."),
     "doctor": ("doctor", "Check the cluster, your rights and an app's readiness, and print the fixes."),
     "validate": ("validate", "Check a spec file and its manifests, without a cluster."),
     "schema": ("validate", "Print the JSON Schema of the spec file, or of a plan file."),
