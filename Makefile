@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help test lint cluster-test gates-test proof faults faults-mutants demo bench wheel-test lock clean
+.PHONY: help test lint cluster-test gates-test gates-changed proof faults faults-mutants demo bench wheel-test lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -32,6 +32,10 @@ cluster-test: $(READY)  ## Bring up a real Kubernetes, and test on it and in the
 
 gates-test: $(READY)  ## Test the gates on real servers, from Debian's packages unpacked once
 	$(BIN)/python -m pytest -m gates -n 2 --dist loadfile $(ARGS)
+
+gates-changed: $(READY)  ## Test the gates of those servers whose files changed since BASE, else since main
+	@files=$$($(BIN)/python -m tests.gates.changed) && \
+	if [ "$$files" ]; then $(MAKE) --no-print-directory gates-test ARGS="$$(echo $$files)"; else echo "none changed"; fi
 
 proof: ## The same, and the longest stories besides
 	@$(MAKE) --no-print-directory cluster-test MARKED="cluster or long or proof"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from deployctl.autoscaling.through import given_back, resource_of
 from deployctl.by_hand_ordinals import OrdinalsByHand
 from deployctl.memory import ANNOTATION, COST, DETACHED_COST, LABEL, Memory, Settings, annotation
 from deployctl.observe import Snapshot, made, observe, replica_set
@@ -34,6 +35,19 @@ class ByHand:
 
     def commands(self) -> tuple[str, ...]:
         """Give the commands in order; none where the old ReplicaSet is gone, and with it the template."""
+        back = self._back()
+        return (*back, *self._scalers()) if back else ()
+
+    def _scalers(self) -> Iterator[str]:
+        """Give the autoscaler its own bounds again."""
+        for one in self.look.scalers:
+            if request := given_back(one):
+                body = {**request.body, "metadata": {"annotations": request.body["metadata"]["annotations"]}}
+                kind = resource_of(one).removesuffix("s")
+                name = one["metadata"]["name"]
+                yield f"{self.kubectl} patch {kind} {name} --type merge -p '{_compact(body)}'"
+
+    def _back(self) -> tuple[str, ...]:
         owner = replica_set(self.look.replica_sets, self.memory.stable)
         if owner is None:
             return ()

@@ -110,10 +110,21 @@ def snapshot(api: Api, names: Names) -> Snapshot:
         lambda: api.get(path(where, "pods"), labelSelector=selector)["items"],
     )
     owned = tuple(one for one in sets if owned_by(one, deployment))
-    look = Snapshot(deployment, owned, tuple(pods), tuple(services), tuple(slices))
+    look = Snapshot(
+        deployment, owned, tuple(pods), tuple(services), tuple(slices), scalers=_scalers(api, names)
+    )
     front = look.memory.preview_service if look.memory else ""
     there = _perhaps(api, path(where, "services", front)) if front else None
     return replace(look, others=(there,) if there else ())
+
+
+def _scalers(api: Api, names: Names) -> tuple[Json, ...]:
+    from deployctl.autoscaling.through import scalers_of
+
+    try:
+        return scalers_of(api, names)
+    except Denied:
+        return ()
 
 
 def _slices(api: Api, names: Names) -> list[Json]:

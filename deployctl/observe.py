@@ -83,6 +83,7 @@ class Snapshot:
     slices: tuple[Json, ...]
     known: Memory | None = None
     others: tuple[Json, ...] = ()
+    scalers: tuple[Json, ...] = ()  # what scales the workload
 
     @property
     def memory(self) -> Memory | None:
@@ -386,6 +387,12 @@ def owned_by(one: Json, owner: Json) -> bool:
 def live(pod: Json) -> bool:
     ended = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
     return not ended and "deletionTimestamp" not in pod["metadata"]
+
+
+def dark(pods: Iterable[Json], look: Snapshot) -> frozenset[str]:
+    """Name, by their UIDs, the pods that no listed Service sends new connections to."""
+    behind = _behind(look)
+    return frozenset(one["metadata"]["uid"] for one in pods if not behind[one["metadata"]["name"]])
 
 
 def _behind(look: Snapshot) -> Counter[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from deployctl.autoscaling.through import planned
 from deployctl.difference import changes
 from deployctl.errors import DeployctlError
 from deployctl.pace import gate_seconds, pace_of, world_of
@@ -36,6 +37,7 @@ class Around:
     context: str = ""
     pods: tuple[Json, ...] = ()
     autoscalers: tuple[Json, ...] = ()
+    unheld: tuple[str, ...] = ()  # why an autoscaler cannot be held
     problems: tuple[DeployctlError, ...] = ()
     until_promoted: bool = False
 
@@ -50,8 +52,9 @@ def plan(found: Prepared, app: App, around: Around) -> Plan:
         replicas=found.deployment["spec"].get("replicas", 1),
         changes=tuple(changes(found)),
         not_released=tuple(_not_released(found)),
-        ends_hold=tuple(_ends_hold(found, around.autoscalers)),
-        warnings=found.warnings,
+        ends_hold=tuple(_ends_hold(found)),
+        autoscaling=tuple(_autoscaling(found, around.autoscalers)),
+        warnings=(*found.warnings, *around.unheld),
         problems=tuple(map(Problem.of, around.problems)),
         in_flight=_in_flight(found),
         workload=found.names.kind,
@@ -195,7 +198,7 @@ def _in_flight(found: Prepared) -> InFlight | None:
     return InFlight(held.id, held.phase, held.by, held.at, held.preview == digest(found.preview))
 
 
-def _ends_hold(found: Prepared, autoscalers: tuple[Json, ...]) -> Iterator[str]:
+def _ends_hold(found: Prepared) -> Iterator[str]:
     """Name whoever may write over the hold in mid-release."""
     applied, held_by = _last_applied(found.deployment), HELD_BY[found.names.kind]
     for field in held_by:
@@ -206,14 +209,14 @@ def _ends_hold(found: Prepared, autoscalers: tuple[Json, ...]) -> Iterator[str]:
         fields = [field for field in held_by if f"f:{field}" in stated]
         if fields and entry.get("operation") == "Apply":
             yield f"server-side apply by {entry['manager']}: it states spec.{', spec.'.join(fields)}"
+
+
+def _autoscaling(found: Prepared, autoscalers: tuple[Json, ...]) -> Iterator[str]:
+    """Say what happens to the autoscaler."""
     for one in autoscalers:
-        yield f"HorizontalPodAutoscaler {one['metadata']['name']} scales it: {_scaled(found)}"
-
-
-def _scaled(found: Prepared) -> str:
-    if stateful(found.deployment):
-        return "its highest ordinals come and go, the pods made anew first"
-    return "both sides keep their proportion, the partition moves"
+        yield from planned(one, found.deployment["spec"].get("replicas", 1))
+    if autoscalers and stateful(found.deployment):
+        yield "growth adds the highest ordinals, which are the preview's"
 
 
 def _last_applied(thing: Json) -> Json:

@@ -167,6 +167,16 @@ class Foreign(Shown, frozen=True):
     fields: tuple[str, ...]
 
 
+class HeldScaler(Shown, frozen=True):
+    """An autoscaler that somebody holds: at least at `floor`, until the holder gives it back or `until`."""
+
+    name: str
+    floor: int
+    holder: str
+    since: str = ""
+    until: str = ""
+
+
 class Status(Shown, frozen=True):
     """Everything that `status APP` knows; `unknown_record` is the format of a record that is not read here."""
 
@@ -185,6 +195,7 @@ class Status(Shown, frozen=True):
     foreign: tuple[Foreign, ...] = ()
     next: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
+    held: tuple[HeldScaler, ...] = ()
     moved: Moved | None = None  # null unless a release is in flight and the spec has a census
     api_version: str = "deployctl.dev/v1alpha1"
     kind: str = "Status"
@@ -299,6 +310,7 @@ class Plan(Shown, frozen=True):
     writes: dict[str, int] = msgspec.field(default_factory=dict)
     safety: Safety | None = None
     ends_hold: tuple[str, ...] = ()
+    autoscaling: tuple[str, ...] = ()  # what is held for the release, and put back
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     in_flight: InFlight | None = None

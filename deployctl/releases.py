@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from deployctl import plugins
+from deployctl.autoscaling.through import companion, put_back
 from deployctl.cluster import patches
 from deployctl.cluster.api import Api, Request, Stale, Unreachable
 from deployctl.cluster.ordinal_patches import writer_of
@@ -28,7 +29,7 @@ from deployctl.prepare import Found, Prepared, selector_of, template_of
 from deployctl.record import Entry, Record, Word, now
 from deployctl.rollout import PATIENCE_SECONDS, TICK_SECONDS, Orders, Result, Rollout, Story, raised
 from deployctl.rounds import Census
-from deployctl.spec import App, Drain, Gates, canonical
+from deployctl.spec import App, Drain, Flags, Gates, canonical
 from deployctl.template import bare, digest, images, lingers
 from deployctl.traffic.service import ServiceTraffic
 from deployctl.workload import HASH, resource_of, stateful
@@ -71,6 +72,7 @@ class Plan:
     spec: Json | None = None
     digest: str = ""
     drain: Drain = field(default_factory=Drain)
+    flags: Flags | None = None
     taken_over: bool = False
     toward: Outcome = Outcome.PROMOTED
 
@@ -110,7 +112,7 @@ def fresh(ready: Prepared, app: App, *, content: str) -> Plan:
         ready.stable,
         ready.preview,
     )
-    return replace(plan, spec=canonical(app), digest=content, drain=app.spec.drain)
+    return replace(plan, spec=canonical(app), digest=content, drain=app.spec.drain, flags=app.spec.flags)
 
 
 def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
@@ -130,7 +132,8 @@ def in_flight(there: Found, app: App | None, template: Json | None) -> Plan:
     gone = memory.phase == Phase.RETURNING.value
     drain = app.spec.drain if app else plan.drain
     toward = Outcome.ABORTED if gone and plan.rollback else plan.toward
-    return replace(plan, taken_over=True, toward=toward, drain=drain)
+    flags = app.spec.flags if app else None
+    return replace(plan, taken_over=True, toward=toward, drain=drain, flags=flags)
 
 
 def finished_by_itself(there: Found) -> bool:
@@ -162,11 +165,15 @@ def _wide(service: Json) -> Json:
 def forget_copies(api: Api, there: Found) -> None:
     """Take our annotation off ReplicaSets and Services where nothing is in flight: its writer died right before that.
 
+    So is the autoscaler put back where a release that is over holds it.
     It stands in nobody's way, so no command fails for it: the next one takes off what this one cannot.
     """
-    for request in patches.forget_copies(there.replica_sets, there.services) if there.memory is None else ():
+    if there.memory is not None:
+        return
+    for request in patches.forget_copies(there.replica_sets, there.services):
         with suppress(Stale, Unreachable):
             api.send(request)
+    put_back(api, there.names)
 
 
 def _strategy(there: Found, memory: Memory, app: App | None) -> Strategy:
@@ -370,6 +377,8 @@ class Run:
             story=self.story,
             orders=self.orders,
             drain=self.plan.drain,
+            scaling=companion(self.api, view, memory, self.story.note),
+            flags=self.plan.flags,
             known=memory if self.plan.taken_over else None,
             clock=self.means.clock,
             stages=self.means.stages,

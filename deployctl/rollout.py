@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from deployctl.cluster.api import Api, NotFound, Request, Stale, Unreachable
+from deployctl.autoscaling.through import Scaling
+from deployctl.cluster.api import Api, ApiError, Denied, NotFound, Request, Stale, Unreachable
 from deployctl.cluster.asking import asked
 from deployctl.cluster.logs import last_words
 from deployctl.cluster.ordinal_patches import writer_of
@@ -30,6 +31,7 @@ from deployctl.memory import Memory, Settings, adopted, annotation, held, load
 from deployctl.observe import (
     Snapshot,
     Witness,
+    dark,
     image_ids,
     live,
     observe,
@@ -42,7 +44,7 @@ from deployctl.observe import (
 from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
 from deployctl.rounds import Census
-from deployctl.spec import Drain, Gates
+from deployctl.spec import Drain, Flags, Gates
 from deployctl.spoken import because
 from deployctl.template import digest
 from deployctl.workload import RESOURCES, kind_of
@@ -138,6 +140,8 @@ class Rollout:
     story: Story
     orders: Orders = field(default_factory=Orders)
     drain: Drain = field(default_factory=Drain)
+    scaling: Scaling | None = None  # where something scales the workload
+    flags: Flags | None = None
     known: Memory | None = None  # what this run wrote to the Deployment last
     clock: Callable[[], float] = time.monotonic
     stages: Callable[[Callable[[], None]], Stages] = Stages  # is given what wakes the loop
@@ -204,10 +208,44 @@ class Rollout:
         self._count_the_living(look)
         self._ask_for_rounds(look)
         seen = self.observe(look)
+        if self._holds_scaler(look, seen):
+            return None
         step = self._overruled(seen) or self._ended_by_hand(look) or self.strategy.decide(seen)
         self.story.turn(look, seen, step, self._stages)
         self._time(step)
         return self._carry_out(look, seen, step)
+
+    def _holds_scaler(self, look: Snapshot, seen: Observed) -> bool:
+        """Hold the autoscaler for as long as two sides stand; say whether that was this turn's write."""
+        if self.scaling is None:
+            return False
+        for text in self.scaling.warnings(look):
+            self.story.note(text)
+        return self._scaler_written(self.scaling.hold(look, seen, self.api.now(), self.clock()))
+
+    def _scaler_written(self, request: Request | None) -> bool:
+        """Write to the autoscaler; a cluster that refuses that does not end the release."""
+        if request is None or self.scaling is None:
+            return False
+        try:
+            sent = self._send(request)
+        except (Denied, ApiError) as error:
+            self.story.note(self.scaling.give_up(error))
+            return False
+        if sent:
+            self.story.note(self.scaling.told)
+        return sent
+
+    def _put_scaler_back(self) -> None:
+        """Put the autoscaler back now that the release is over; where this fails the next command does."""
+        for _ in range(COPY_TRIES):
+            request = self.scaling.give_back(self.look()) if self.scaling else None
+            if request is None:
+                return
+            try:
+                self._scaler_written(request)
+            except LockLost:
+                return
 
     def _note_images(self, look: Snapshot) -> None:
         """Remember what the pods run while they are there: of a preview that is refused none is left in the end."""
@@ -228,8 +266,8 @@ class Rollout:
             return
         back = look.memory and look.memory.phase == Phase.RETURNING.value
         owner = replica_set(look.replica_sets, self.memory.preview if back else self.memory.stable)
-        pods = (one for one in (pods_of(owner, look) if owner else ()) if live(one))
-        self._census.ask(pods, hurry=self._draining or bool(back))
+        pods = tuple(one for one in (pods_of(owner, look) if owner else ()) if live(one))
+        self._census.ask(pods, dark=dark(pods, look), hurry=self._draining or bool(back))
 
     def _time(self, step: Step) -> None:
         """Start the timer of a wait; an unbroken one ends as soon as anything else is decided."""
@@ -330,6 +368,7 @@ class Rollout:
     def _carry_out(self, look: Snapshot, seen: Observed, step: Step) -> Result | None:
         match step:
             case End(outcome, reason):
+                self._put_scaler_back()
                 return Result(outcome, reason)
             case Stand(reason):
                 return Result(None, reason, stands=True)
@@ -355,6 +394,8 @@ class Rollout:
         """
         if self._census:
             return Result(Outcome.PROMOTED, armed=True)
+        if self._scaler_written(self.scaling.give_back(look) if self.scaling else None):
+            return None  # nobody stays to do it later
         owner = replica_set(look.replica_sets, self.memory.preview)
         ready = oldest_ready_seconds(
             (one for one in look.pods if owner and owned_by(one, owner)), self.api.now()
@@ -378,6 +419,7 @@ class Rollout:
         if isinstance(action, Turn):
             self._tell_last_words(look)
         if isinstance(action, Restore):
+            self._put_scaler_back()
             self._forget_copies()
             why = look.memory.why if look.memory else ""
             return Result(action.outcome, why, timed_out=self._timed_out, offers=self._offers(action.outcome))
@@ -504,8 +546,9 @@ class Rollout:
         look = self.look()
         pods = tuple(one for one in look.pods if one["metadata"]["name"] in names)
         stable, preview = (side(look, one).revision for one in (self.memory.stable, self.memory.preview))
-        about = About(self.memory.app, self.view.names.namespace, stable, preview)
-        return asked(self.api, about, pods, look.services[0], self.gates)
+        of = self.view.names
+        about = About(of.app, of.namespace, stable, preview, of.kind, of.deployment)
+        return asked(self.api, about, pods, look.services[0], self.gates, self.flags)
 
     def _proxy(self) -> Proxy:
         return through(self.api, self.view.names.namespace)

@@ -1,6 +1,8 @@
 """Ask pods that are to go how many rounds are open on them, again and again, while the loop goes on watching.
 
 A pod is believed to have none once it has said so twice in a row, and only for as long as it keeps saying so.
+One that has lost its traffic has to have been asked both times after every node had heard of it: a node that has not
+sends it new rounds still.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from deployctl.foreign import printable
 from deployctl.gates.http import port_of
 from deployctl.observe import Open
 from deployctl.spec import Rounds
+from strategies.steps import SPREAD_SECONDS
 
 Json = dict[str, Any]
 INTERVAL_SECONDS = 5.0
@@ -31,11 +34,11 @@ AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What a pod said last: at which time of the clock, and whether the word before it was the same."""
+    """What a pod said last, and at which time of the clock it was asked; `before`: the last time, if it said the same."""
 
     at: float
     open: Open
-    again: bool
+    before: float | None = None
 
 
 @dataclass
@@ -49,36 +52,55 @@ class Census:
     clock: Callable[[], float] = time.monotonic
     _words: dict[str, Word] = field(default_factory=dict)
     _pods: tuple[Json, ...] = ()
+    _dark: Mapping[str, float] = field(
+        default_factory=dict
+    )  # since when no Service sends to a pod, by its UID
 
     def __post_init__(self) -> None:
         self._stop, self._nudge = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
-        self._hurry = False
+        self._going, self._hurry = False, False
 
-    def ask(self, pods: Iterable[Json], *, hurry: bool = False) -> None:
-        """From now on ask these pods and no others; in a hurry more often."""
-        self._pods = tuple(pods)
-        if hurry and not self._hurry:
-            self._nudge.set()
+    def ask(self, pods: Iterable[Json], *, dark: Iterable[str] = (), hurry: bool = False) -> None:
+        """From now on ask these pods and no others, of which the `dark` ones get no traffic; in a hurry more often."""
+        self._pods, before, now = tuple(pods), self._dark, self.clock()
+        self._dark = {uid: before.get(uid, now) for uid in dark}
+        urgent = (hurry and not self._hurry) or self._dark.keys() > before.keys()
         self._hurry = hurry
-        if self._pods and self._thread is None:
-            self._thread = self._begun()
+        if self._pods and not self._going:
+            self._going = True
+            self.begin()
+        elif urgent:
+            self.nudge()
 
-    def _begun(self) -> threading.Thread:
-        thread = threading.Thread(target=self._run, name="rounds", daemon=True)
-        thread.start()
-        return thread
+    def begin(self) -> None:
+        """Begin to ask again and again, beside the loop."""
+        threading.Thread(target=self._run, name="rounds", daemon=True).start()
+
+    def nudge(self) -> None:
+        """Ask now instead of after the pause."""
+        self._nudge.set()
 
     @property
     def pause_seconds(self) -> float:
         """Ask soon again who is waited for, or has said only once that there is none."""
-        unsure = any(_believed(word) != word.open for word in self._words.values())
+        unsure = any(self._believed(uid, word) != word.open for uid, word in self._words.items())
         return HURRY_SECONDS if self._hurry or unsure else INTERVAL_SECONDS
 
     def open(self) -> Mapping[str, Open]:
         """Give what is known now, by the pods' UIDs; who has not said, or only once that there is none, is unknown."""
         oldest = self.clock() - STALE_SECONDS
-        return {uid: _believed(word) for uid, word in dict(self._words).items() if word.at >= oldest}
+        words = dict(self._words).items()
+        return {uid: self._believed(uid, word) for uid, word in words if word.at >= oldest}
+
+    def _believed(self, uid: str, word: Word) -> Open:
+        """Take a word for what it is worth: one of none only where it was given twice, after the traffic had gone."""
+        if word.open.count != 0:
+            return word.open
+        if word.before is None:
+            return Open()
+        dark = self._dark.get(uid)
+        early = dark is not None and word.before < dark + SPREAD_SECONDS
+        return Open(mute="its traffic has only just gone") if early else word.open
 
     def stop(self) -> None:
         self._stop.set()
@@ -93,18 +115,18 @@ class Census:
 
     def once(self, each: Callable[[Callable[[Json], Open], Iterable[Json]], Iterable[Open]] = map) -> None:
         """Ask every pod once, and wake the loop where something new was said."""
-        pods, before = self._pods, self.open()
+        pods, before, now = self._pods, self.open(), self.clock()
         for pod, said in zip(pods, each(self.said, pods), strict=True):
-            self._take(pod["metadata"]["uid"], said)
+            self._take(pod["metadata"]["uid"], said, now)
         there = {pod["metadata"]["uid"] for pod in pods}
         self._words = {uid: word for uid, word in self._words.items() if uid in there}
         if self.open() != before:
             self.wake()
 
-    def _take(self, uid: str, said: Open) -> None:
+    def _take(self, uid: str, said: Open, at: float) -> None:
         last = self._words.get(uid)
         same = last is not None and last.open.count == said.count
-        self._words[uid] = Word(self.clock(), said, again=same)
+        self._words[uid] = Word(at, said, last.at if last and same else None)
 
     def said(self, pod: Json) -> Open:
         """Ask one pod."""
@@ -138,7 +160,3 @@ def asked_once(rounds: Rounds, proxy: Proxy, service: Json, pods: Iterable[Json]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         said = threads.map(census.said, several)
         return {pod["metadata"]["uid"]: one for pod, one in zip(several, said, strict=True)}
-
-
-def _believed(word: Word) -> Open:
-    return Open() if word.open.count == 0 and not word.again else word.open

@@ -15,8 +15,10 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from deployctl import document, manifest, plugins
+from deployctl.autoscaling.policy import Policy
 from deployctl.document import Document, Place, Table
 from deployctl.errors import Problem, SpecError
+from deployctl.flags.values import check_places
 from deployctl.gates.credential import Credential, FilePath
 from deployctl.gates.fetch import Url, check_url
 from deployctl.profiles import Profile, gates_of
@@ -320,6 +322,31 @@ def _without_metrics(gate: Gate, metrics: Metrics | None) -> bool:
     return gate.ask.kind == "prometheus" and not gate.ask.options.url and metrics is None
 
 
+class FlagContext(Struct, frozen=True, kw_only=True):
+    """For whom flags are evaluated: their value depends on it.
+
+    key: the targeting key, such as a user's id
+    fields: what rules look at besides; ${app}, ${namespace}, and ${stable} and ${preview}, the hashes of the revisions
+    """
+
+    key: str = "deployctl"
+    fields: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        check_places(self.fields)
+
+
+class Flags(Struct, frozen=True, kw_only=True):
+    """The app's feature flags.
+
+    provider: where they are kept and evaluated
+    context: for whom they are evaluated
+    """
+
+    provider: Annotated[Chosen, Meta(extra={"group": plugins.FLAGS})]
+    context: FlagContext = FlagContext()
+
+
 class Spec(Struct, frozen=True, kw_only=True):
     """What is released and how.
 
@@ -328,6 +355,8 @@ class Spec(Struct, frozen=True, kw_only=True):
     drain: how pods lose their traffic
     gates: what must be answered with yes
     census: where the requests of a release in flight can be counted
+    autoscaling: how many pods it has, written by `autoscale apply`
+    flags: where feature flags are, and for whom they are evaluated
     """
 
     workload: Workload
@@ -335,8 +364,14 @@ class Spec(Struct, frozen=True, kw_only=True):
     drain: Drain = Drain()
     gates: Gates = Gates()
     census: Census | None = None
+    autoscaling: Policy | None = None
+    flags: Flags | None = None
 
     def __post_init__(self) -> None:
+        if (lost := self._asks_no_provider()) is not None:
+            raise ValueError(
+                f"gates: {lost} asks for a flag and no provider is named; expected flags: {{provider: ...}}"
+            )
         if self.workload.stateful_set and (why := _not_by_ordinals(self.strategy)):
             raise ValueError(f"strategy: {why}")
         surge = getattr(self.strategy.options, "surge", None)
@@ -344,6 +379,10 @@ class Spec(Struct, frozen=True, kw_only=True):
             raise ValueError(
                 "drain: rounds without a surge leave the app a batch short for as long as they last; expected surge above 0"
             )
+
+    def _asks_no_provider(self) -> str | None:
+        asking = (one.name for one in self.gates.all if one.ask.kind == "flag")
+        return next(asking, None) if self.flags is None else None
 
     @property
     def walk(self) -> Strategy:

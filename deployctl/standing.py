@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from deployctl.autoscaling.held import holds
+from deployctl.autoscaling.through import called
 from deployctl.by_hand import ByHand
 from deployctl.glance import Glance, Listed
 from deployctl.lock import fresh, holder_of
@@ -25,7 +27,18 @@ from deployctl.observe import (
     stuck,
 )
 from deployctl.past import said
-from deployctl.published import Foreign, Last, Moved, Release, Revision, Row, Status, Statuses, Traffic
+from deployctl.published import (
+    Foreign,
+    HeldScaler,
+    Last,
+    Moved,
+    Release,
+    Revision,
+    Row,
+    Status,
+    Statuses,
+    Traffic,
+)
 from deployctl.record import Entry, Kept
 from deployctl.render import words
 from deployctl.template import digest, images
@@ -60,8 +73,16 @@ def status(at: Glance, kubectl: str = "kubectl") -> Status:
         foreign=tuple(_foreign(look.deployment, memory.at)) if memory else (),
         next=_next(at, seen, release),
         by_hand=ByHand(kubectl, look, memory).commands() if memory else (),
+        held=tuple(_held(look)),
         moved=_requests(at),
     )
+
+
+def _held(look: Snapshot) -> Iterator[HeldScaler]:
+    for scaler in look.scalers:
+        yield from (
+            HeldScaler(called(scaler), one.floor, one.holder, one.since, one.until) for one in holds(scaler)
+        )
 
 
 def rows(apps: tuple[Listed, ...], now: dt.datetime) -> Statuses:

@@ -201,11 +201,16 @@ def rounds_over(seen: Observed, pods: tuple[Pod, ...], key: str) -> Step | None:
         return _silent(seen, busy, key)
     timer = f"rounds {key}"
     waited = seen.waited.get(timer, 0.0)
-    if waited < seen.drain.seconds:
+    if waited < max(seen.drain.seconds, _word_seconds(busy)):
         return Wait(timer, f"{open_rounds(busy)} to end", seen.drain.seconds)
     if seen.drain.proceed:
         return None
     return Stand(f"{open_rounds(busy)} did not end in {duration(seen.drain.seconds)}; their pods stay")
+
+
+def _word_seconds(pods: tuple[Pod, ...]) -> float:
+    """Say how long pods are heard out in any case, where it is not known yet of one of them what is open on it."""
+    return SILENT_SECONDS if any(pod.rounds is None for pod in pods) else 0.0
 
 
 def _silent(seen: Observed, pods: tuple[Pod, ...], key: str) -> Step | None:

@@ -39,6 +39,9 @@ KINDS = {
     "endpointslices": "EndpointSlice",
     "configmaps": "ConfigMap",
     "leases": "Lease",
+    "horizontalpodautoscalers": "HorizontalPodAutoscaler",
+    "poddisruptionbudgets": "PodDisruptionBudget",
+    "scaledobjects": "ScaledObject",
 }
 
 
@@ -413,6 +416,10 @@ class View:
 
     def __init__(self, api: Api, names: Names = NAMES) -> None:
         self.api, self.names, self.signal = api, names, Signal(api.cluster)
+        self.followed: list[tuple[str, str]] = []
+
+    def follow(self, resource: str, name: str) -> None:
+        self.followed.append((resource, name))
 
     def look(self) -> Snapshot:
         cluster = self.api.cluster
@@ -428,6 +435,7 @@ class View:
                     for one in cluster.all("services")
                     if one["metadata"]["name"] not in self.names.services
                 ),
+                scalers=tuple(cluster.objects[key] for key in self.followed if key in cluster.objects),
             )
         )
 

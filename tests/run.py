@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from deployctl.autoscaling.through import companion
 from deployctl.gates import Asked
 from deployctl.gates.stage import Stages
 from deployctl.lock import Lock
@@ -91,10 +92,11 @@ class Release:
         self.lock = Lock(self.api, "igaming", "wallet", "ann@build/1")  # type: ignore[arg-type]
 
     def rollout(self) -> Rollout:
-        kept = self.memory or memory(self.stable, self.preview)
+        kept, view = self.memory or memory(self.stable, self.preview), View(self.api)
         return Rollout(
             api=self.api,  # type: ignore[arg-type]
-            view=View(self.api),  # type: ignore[arg-type]
+            view=view,  # type: ignore[arg-type]
+            scaling=companion(self.api, view, kept, self.story.note),  # type: ignore[arg-type]
             strategy=self.strategy,
             memory=kept,
             stable=self.stable,

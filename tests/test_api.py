@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from deployctl.cluster.api import JSON_PATCH, Api, ApiError, Denied, NotFound, Request, Stale, Unreachable
+from deployctl.cluster.api import (
+    JSON_PATCH,
+    MOST_PAGE_BYTES,
+    Api,
+    ApiError,
+    Denied,
+    NotFound,
+    Request,
+    Stale,
+    Unreachable,
+)
 from deployctl.cluster.login import Target
 from deployctl.errors import DeployctlError, Forbidden
+from deployctl.gates.fetch import MOST_BYTES
 from tests.answering import Call, Reply, Server, serving, status, write_kubeconfig
 
 POD = "/api/v1/namespaces/igaming/pods/wallet"
@@ -220,6 +235,73 @@ def test_a_pod_that_answers_401_itself_renews_nothing(
     server.answer = lambda _: Reply(401, b"who are you?")
     assert api.raw(Request("GET", f"{POD}/proxy/"), 5) == (401, b"who are you?")
     assert (tmp_path / "count").read_text() == "1"
+
+
+def test_a_page_of_a_pod_has_a_longest_length(server: Server, api: Api) -> None:
+    server.answer = lambda _: Reply(200, b"x" * MOST_PAGE_BYTES)
+    assert len(api.raw(Request("GET", f"{POD}/proxy/"), 5)[1]) == MOST_PAGE_BYTES == MOST_BYTES
+    server.answer = lambda _: Reply(200, b"x" * (MOST_PAGE_BYTES + 1))
+    with pytest.raises(DeployctlError, match=rf"{POD}/proxy/: the answer is longer than 1048576 bytes$"):
+        api.whole(Request("GET", f"{POD}/proxy/"), 5)
+
+
+def test_a_page_that_never_ends_is_left(server: Server, api: Api) -> None:
+    endless = cast("tuple[bytes, ...]", itertools.repeat(b"x" * 65536))
+    server.answer = lambda _: Reply(lines=endless)
+    with pytest.raises(DeployctlError, match="is longer than"):
+        api.raw(Request("GET", f"{POD}/proxy/"), 5)
+
+
+def test_a_page_that_drips_ends_with_its_time(server: Server, api: Api) -> None:
+    server.answer = lambda _: Reply(lines=cast("tuple[bytes, ...]", dripping()))
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="the answer did not end in time"):
+        api.raw(Request("GET", f"{POD}/proxy/"), 0.5)
+    assert time.monotonic() - began < 5
+
+
+def test_a_page_that_drips_bytes_of_a_known_length_ends_with_its_time(api: Api, tmp_path: Path) -> None:
+    with dripping_socket() as url:
+        slow = Api(Target(write_kubeconfig(tmp_path, url, {})))
+        with pytest.raises(Unreachable, match="the answer did not end in time"):
+            slow.raw(Request("GET", f"{POD}/proxy/"), 0.5)
+
+
+def test_connections_are_kept_after_a_page(server: Server, api: Api) -> None:
+    for _ in range(3):
+        api.raw(Request("GET", f"{POD}/proxy/"), 5)
+    assert api._login.pool.connection_from_url(server.url).num_connections == 1
+
+
+def test_a_page_that_breaks_off_is_no_answer(server: Server, api: Api) -> None:
+    server.answer = lambda _: Reply(lines=(b"half",), cut=True)
+    with pytest.raises(Unreachable):
+        api.raw(Request("GET", f"{POD}/proxy/"), 5)
+
+
+@contextmanager
+def dripping_socket() -> Iterator[str]:
+    """Serve one page of a thousand bytes, a byte at a time."""
+
+    def drip() -> None:
+        line, _ = listening.accept()
+        with line, suppress(OSError):
+            line.recv(65536)
+            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            for byte in dripping():
+                line.sendall(byte)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join(10)
+
+
+def dripping() -> Iterator[bytes]:
+    while True:
+        time.sleep(0.05)
+        yield b"x"
 
 
 def test_a_credential_is_never_renewed_on_another_server(

@@ -108,3 +108,53 @@ def test_pods_are_asked_at_once_when_their_word_is_waited_for():
         census._stop.wait(0.01)
     census.stop()
     assert census.pause_seconds == HURRY_SECONDS
+
+
+def dark(table: Table, *times: float) -> Census:
+    """Ask a pod, which has lost its traffic at 10 s, at these times."""
+    census = Census(Rounds(path="/rounds"), table.proxy, lambda _: 8080, table.wake, lambda: table.now)
+    census._pods, census._going = PODS[:1], True
+    for now in times:
+        table.now = now
+        census.ask(PODS[:1], dark=("u1",) if now >= 10 else ())
+        census.once()
+    return census
+
+
+JUST = Open(mute="its traffic has only just gone")
+NONE = {"open": 0}
+
+
+@pytest.mark.parametrize(
+    ("times", "open_"),
+    [
+        ((4.0, 9.0), Open(0)),
+        ((4.0, 9.0, 10.0), JUST),
+        ((9.0, 10.0, 11.9, 12.4), JUST),
+        ((9.0, 10.0, 12.1, 12.6), Open(0)),
+        ((10.0, 12.1), JUST),
+    ],
+    ids=str,
+)
+def test_a_pod_without_traffic_has_said_twice_since_every_node_knows_that_it_has_no_round(times, open_):
+    assert dark(Table(*[NONE] * len(times)), *times).open() == {"u1": open_}
+
+
+def test_a_round_that_came_with_the_last_traffic_is_believed_at_once():
+    assert dark(Table(NONE, NONE, {"open": 1}), 4.0, 9.0, 10.5).open() == {"u1": Open(1)}
+
+
+def test_a_pod_that_had_traffic_in_between_is_dark_from_anew():
+    table = Table(*[NONE] * 4)
+    census = dark(table, 10.0, 12.1)
+    table.now = 12.2
+    census.ask(PODS[:1])
+    table.now = 12.3
+    census.ask(PODS[:1], dark=("u1",))
+    table.now = 12.8
+    census.once()
+    assert census.open() == {"u1": JUST}
+
+
+def test_a_pod_that_has_lost_its_traffic_is_asked_soon_again():
+    assert dark(Table(NONE, NONE, NONE), 4.0, 9.0, 10.0).pause_seconds == HURRY_SECONDS

@@ -14,7 +14,8 @@ from tests.test_reading import Options
 from tests.test_spec import FULL, SMALL
 
 VALIDATOR = Draft202012Validator(schema())
-EXAMPLES = sorted(Path(__file__).parent.parent.glob("manifests/igaming/*/deployctl.yaml"))
+PLATFORM = Path(__file__).parent.parent / "manifests/igaming"
+EXAMPLES = sorted([*PLATFORM.glob("*/deployctl.yaml"), *PLATFORM.glob("*/production.yaml")])
 
 
 def app(text):

@@ -102,8 +102,9 @@ def _pods(api: Api, app: App) -> Callable[[], Asked]:
         new = replica_set(seen.replica_sets, memory.preview if memory else live_template)
         old = replica_set(seen.replica_sets, memory.stable) if memory else None
         pods = tuple(one for one in (pods_of(new, seen) if new else ()) if live(one))
-        hashes = (hash_of(one) if one else "" for one in (old, new))
-        return asked(api, About(app.name, api.namespace, *hashes), pods, seen.services[0], app.spec.gates)
+        stable, preview = (hash_of(one) if one else "" for one in (old, new))
+        about = About(app.name, api.namespace, stable, preview, names.kind, names.deployment)
+        return asked(api, about, pods, seen.services[0], app.spec.gates, app.spec.flags)
 
     return look
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from deployctl.autoscaling.through import scalers_of, unheld
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.looking import plain, reaching
 from deployctl.cli.releasing import able_besides, images, one_of, promoting
 from deployctl.cli.session import Subject, show, subject
 from deployctl.cluster import access
-from deployctl.cluster.api import Api, Denied, Json, NotFound
+from deployctl.cluster.api import Api, Denied, Json
 from deployctl.cluster.paths import path
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.identity import cluster_of
@@ -28,8 +29,6 @@ from deployctl.releases import as_finished, finished_by_itself
 from deployctl.render import plan as render
 from deployctl.render.terminal import colors
 from deployctl.spec import App, digest
-
-AUTOSCALING = "/apis/autoscaling/v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,8 @@ def planned(api: Api, found: Subject, ask: Asked) -> Planned:
     around = Around(
         context=api.context,
         pods=tuple(_pods(api, ready)),
-        autoscalers=tuple(_autoscalers(api, ready)),
+        autoscalers=_autoscalers(api, ready),
+        unheld=tuple(unheld(api, ready.names, ready.deployment)),
         problems=tuple(_problems(api, ready, found.app, accept_sync=ask.accept_sync)),
         until_promoted=ask.wait == "promoted",
     )
@@ -156,17 +156,12 @@ def _pods(api: Api, ready: Prepared) -> list[Json]:
     return pods
 
 
-def _autoscalers(api: Api, ready: Prepared) -> Iterator[Json]:
-    """Find who scales the workload; without the right to look, or the API, nobody is found."""
-    where = f"{AUTOSCALING}/namespaces/{ready.names.namespace}/horizontalpodautoscalers"
+def _autoscalers(api: Api, ready: Prepared) -> tuple[Json, ...]:
+    """Find who scales the workload; without the right to look nobody is found."""
     try:
-        every = api.get(where)["items"]
-    except (Denied, NotFound):
-        return
-    for one in every:
-        target = one["spec"]["scaleTargetRef"]
-        if (target["kind"], target["name"]) == (ready.names.kind, ready.names.deployment):
-            yield one
+        return scalers_of(api, ready.names)
+    except Denied:
+        return ()
 
 
 def _problems(api: Api, ready: Prepared, app: App, *, accept_sync: bool) -> Iterator[DeployctlError]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import typer
 
+from deployctl.autoscaling.through import unheld
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.replacing import another, make_way, way_back
 from deployctl.cli.session import Subject, carry_out, outliving, show, story, subject, tell, word
@@ -182,7 +183,7 @@ def able_besides(api: Api, app: App) -> None:
 def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -> Prepared:
     """Find the app, unless that was done, and complete its template; nothing is touched."""
     ready = prepare(api, found.app, found.objects, wanted, there)
-    for warning in ready.warnings:
+    for warning in (*ready.warnings, *unheld(api, ready.names, ready.deployment)):
         tell(f"warning: {warning}")
     return ready
 

@@ -11,8 +11,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,6 +32,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 OVERLOADED = frozenset({429, 500, 502, 503, 504})
 QUOTED = re.compile(r'"\{\\"(?:[^"\\]|\\.)*"')  # an object as Go quotes it: "{\"kind\":...}"
+MOST_PAGE_BYTES = 2**20  # of what a pod says through the proxy; deployctl.gates.fetch holds URLs to the same
 MOST_PATIENCE_SECONDS = 10.0  # however long a Retry-After asks for
 
 
@@ -133,13 +136,13 @@ class Api:
         return _document(request, body)
 
     def raw(self, request: Request, timeout_seconds: float) -> tuple[int, bytes]:
-        """Send one call and give its status and body as they are, redirects not followed."""
-        status, body, _ = self._exchange(request, timeout_seconds)
+        """Send one call and give its status and body as they are, redirects not followed; raise where it is too long."""
+        status, _, body = self.whole(request, timeout_seconds)
         return status, body
 
     def whole(self, request: Request, timeout_seconds: float) -> tuple[int, dict[str, str], bytes]:
         """Send one call and give its status, its headers by their names in lower case, and its body as they are."""
-        status, body, headers = self._exchange(request, timeout_seconds)
+        status, body, headers = self._exchange(request, timeout_seconds, MOST_PAGE_BYTES)
         return status, {name.lower(): value for name, value in headers.items()}, body
 
     def dialled(self, path: str) -> tuple[str, list[str], Json]:
@@ -174,25 +177,31 @@ class Api:
             response.close()
 
     def _exchange(
-        self, request: Request, timeout_seconds: float | None = None
+        self, request: Request, timeout_seconds: float | None = None, most_bytes: int | None = None
     ) -> tuple[int, bytes, Mapping[str, str]]:
         limit = urllib3.Timeout(total=timeout_seconds or self.target.timeout_seconds)
-        response = self._authorized(request, limit, preload=True)
+        response = self._authorized(request, limit, preload=True, most_bytes=most_bytes)
         self._date = response.headers.get("Date") or self._date
         return response.status, response.data, response.headers
 
-    def _authorized(self, request: Request, limit: Any, *, preload: bool = False) -> Any:
+    def _authorized(
+        self, request: Request, limit: Any, *, preload: bool = False, most_bytes: int | None = None
+    ) -> Any:
         """Open a call; where its credential is rejected, once more with a new one."""
         login = self._login
-        response = self._open(login, request, limit, preload=preload)
+        read = partial(self._open, request=request, limit=limit, preload=preload, most_bytes=most_bytes)
+        response = read(login)
         if response.status != 401 or (preload and _status(response.data).get("kind") != "Status"):
             return response  # a 401 without a Status is a pod's own, through the proxy
         response.close()
-        return self._open(self._renewed(login), request, limit, preload=preload)
+        return read(self._renewed(login))
 
-    def _open(self, login: Login, request: Request, limit: Any, *, preload: bool) -> Any:
+    def _open(
+        self, login: Login, request: Request, limit: Any, *, preload: bool, most_bytes: int | None
+    ) -> Any:
+        end = time.monotonic() + (limit.total or 0)
         try:
-            return login.pool.request(
+            response = login.pool.request(
                 request.method,
                 login.host + request.url,
                 body=None if request.body is None else json.dumps(request.body).encode(),
@@ -200,8 +209,9 @@ class Api:
                 timeout=limit,
                 retries=False,
                 redirect=False,
-                preload_content=preload,
+                preload_content=preload and most_bytes is None,
             )
+            return response if most_bytes is None else _bounded(response, request, most_bytes, end)
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(
                 f"{self.host} does not answer {request.method} {request.path}: {_plain(error)}",
@@ -239,6 +249,19 @@ class Api:
         )
         answer: Json = retrying(call, request)
         return answer
+
+
+def _bounded(response: Any, request: Request, most_bytes: int, end: float) -> urllib3.HTTPResponse:
+    """Read a page to its end, unless that is too long or too late: whoever is asked is not ours."""
+    taken = bytearray()
+    with closing(response):  # one that was read to its end has let go of its connection, which is kept
+        while chunk := response.read1(65536):
+            taken += chunk
+            if len(taken) > most_bytes:
+                raise DeployctlError(f"{request.path}: the answer is longer than {most_bytes} bytes")
+            if time.monotonic() > end:
+                raise Unreachable(f"{request.path}: the answer did not end in time")
+    return urllib3.HTTPResponse(bytes(taken), response.headers, response.status)
 
 
 def _patience(state: tenacity.RetryCallState) -> float:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from deployctl.cluster import proxy, secrets, tunnel
-from deployctl.cluster.api import Api, Request
+from deployctl.cluster.api import JSON_PATCH, Api, Request
 from deployctl.cluster.paths import path
 from deployctl.gates import About, Asked, Page
-from deployctl.spec import Gates
+from deployctl.memory import FIELD_MANAGER
+from deployctl.spec import Flags, Gates
 
 Json = dict[str, Any]
 
@@ -29,6 +30,9 @@ class Asking:
     def delete(self, where: str) -> None:
         self._api.send(Request("DELETE", where, {"propagationPolicy": "Background"}))
 
+    def patch(self, where: str, patch: list[Json]) -> Json:
+        return self._api.send(Request("PATCH", where, patch, JSON_PATCH, {"fieldManager": FIELD_MANAGER}))
+
 
 def pages(api: Api, namespace: str) -> Callable[[str, int, str, str, float], Page]:
     """Give what asks a pod for a page with its headers."""
@@ -41,7 +45,9 @@ def pages(api: Api, namespace: str) -> Callable[[str, int, str, str, float], Pag
     return ask
 
 
-def asked(api: Api, about: About, pods: tuple[Json, ...], service: Json, gates: Gates) -> Asked:
+def asked(  # noqa: PLR0913, PLR0917 - one parameter for each part of what may be looked at
+    api: Api, about: About, pods: tuple[Json, ...], service: Json, gates: Gates, flags: Flags | None = None
+) -> Asked:
     """Give what gates may look at: these pods, and every way there is."""
     there = about.namespace
     return Asked(
@@ -55,4 +61,5 @@ def asked(api: Api, about: About, pods: tuple[Json, ...], service: Json, gates: 
         about=about,
         hosts=gates.hosts,
         metrics=gates.metrics,
+        flags=flags,
     )

@@ -6,9 +6,10 @@ CORE = "/api/v1"
 APPS = "/apis/apps/v1"
 DISCOVERY = "/apis/discovery.k8s.io/v1"
 COORDINATION = "/apis/coordination.k8s.io/v1"
+AUTHORIZATION = "/apis/authorization.k8s.io/v1"
 AUTOSCALING = "/apis/autoscaling/v2"
 POLICY = "/apis/policy/v1"
-AUTHORIZATION = "/apis/authorization.k8s.io/v1"
+KEDA = "/apis/keda.sh/v1alpha1"
 
 GROUPS = {
     "pods": CORE,
@@ -25,6 +26,7 @@ GROUPS = {
     "leases": COORDINATION,
     "horizontalpodautoscalers": AUTOSCALING,
     "poddisruptionbudgets": POLICY,
+    "scaledobjects": KEDA,
 }
 
 

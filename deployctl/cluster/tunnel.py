@@ -7,6 +7,7 @@ what goes to and from the port and 1 for what went wrong; the first message of e
 from __future__ import annotations
 
 import contextlib
+import selectors
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from deployctl.foreign import printable
 PROTOCOL = "v4.channel.k8s.io"
 DATA, ERROR = 0, 1
 MOST_BYTES = 65536
+END_SECONDS = 1.0
 
 Tunnel = Callable[[str, int], AbstractContextManager[tuple[str, int]]]
 
@@ -71,12 +73,22 @@ class _Forward(threading.Thread):
     def __init__(self, listening: socket.socket, first: Any, again: Callable[[], Any]) -> None:
         super().__init__(name="port-forward", daemon=True)
         self._listening, self._first, self._again = listening, first, again
-        self._open: list[Any] = [first]
+        self._open, self._over = socket.socketpair()  # closing the one is what each pump sees at the other
+        self._pumps: list[threading.Thread] = []
+        self._taken: list[
+            socket.socket
+        ] = []  # closed at the end only: closing over unread words resets the line
 
     def run(self) -> None:
         with contextlib.suppress(OSError):  # the end of the context closes what listens
             while True:
                 self._carry(self._listening.accept()[0])
+        if self._first:
+            self._first.shutdown()
+        for one in self._pumps:
+            one.join()
+        for near in (*self._taken, self._over):
+            near.close()
 
     def _carry(self, near: socket.socket) -> None:
         """Carry one connection; it is hung up where there is no way on."""
@@ -85,42 +97,67 @@ class _Forward(threading.Thread):
         except DeployctlError:
             near.close()
             return
-        self._open += [near, far]
-        for pump in (_up, _down):
-            threading.Thread(target=pump, args=(near, far), name="port-forward", daemon=True).start()
+        self._taken.append(near)
+        carried = (near, far, self._over)
+        self._pumps.append(threading.Thread(target=_pump, args=carried, name="port-forward", daemon=True))
+        self._pumps[-1].start()
 
     def end(self) -> None:
-        """Close everything, so that no thread is left waiting."""
+        """End everything; each thread closes what is its own, and none is left but one amid a message that stops."""
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
-        for one in self._open:
-            with contextlib.suppress(OSError):
-                (one.shutdown(socket.SHUT_RDWR) if isinstance(one, socket.socket) else one.shutdown())
-            if isinstance(one, socket.socket):
-                one.close()
+        self._open.close()
+        self.join(END_SECONDS)
 
 
-def _up(near: socket.socket, far: Any) -> None:
-    """Carry what the gate says to the pod."""
+def _pump(near: socket.socket, far: Any, over: socket.socket) -> None:
+    """Carry both ways until either side has hung up.
+
+    In one thread: a TLS connection that one thread reads and another writes at the same time breaks now and then,
+    for OpenSSL leaves it to its user to keep the two apart.
+    """
     import websocket
 
-    with contextlib.suppress(OSError, websocket.WebSocketException):
-        while more := near.recv(MOST_BYTES):
-            far.send_binary(bytes([DATA]) + more)
-
-
-def _down(near: socket.socket, far: Any) -> None:
-    """Carry what the pod says to the gate, without the first message of each channel."""
-    import websocket
-
-    begun: set[int] = set()
-    with contextlib.suppress(OSError, websocket.WebSocketException, IndexError):
-        while message := far.recv():
-            channel = message[0]
-            if channel in begun and channel == DATA:
-                near.sendall(message[1:])
-            if channel in begun and channel == ERROR and len(message) > 1:
-                break
-            begun.add(channel)
+    near.settimeout(far.gettimeout())
+    with contextlib.suppress(OSError, websocket.WebSocketException), selectors.DefaultSelector() as ready:
+        for one in (near, far.sock, over):
+            ready.register(one, selectors.EVENT_READ)
+        _carried(near, far, over, ready)
     with contextlib.suppress(OSError):
         near.shutdown(socket.SHUT_RDWR)
+    far.shutdown()
+
+
+def _carried(near: socket.socket, far: Any, over: socket.socket, ready: selectors.BaseSelector) -> None:
+    """Carry what comes. The gate may have said all that it says, and still wait for the answer."""
+    begun: set[int] = set()
+    while True:
+        waiting = {one.fileobj for one, _ in ready.select(0 if _pending(far) else None)}
+        if over in waiting:
+            return
+        if (_pending(far) or far.sock in waiting) and not _down(near, far, begun):
+            return
+        if near in waiting:
+            if more := near.recv(MOST_BYTES):
+                far.send_binary(bytes([DATA]) + more)
+            else:
+                ready.unregister(near)
+
+
+def _pending(far: Any) -> bool:
+    """Say whether TLS has read more than it has given: no selector sees that."""
+    return bool(getattr(far.sock, "pending", int)())
+
+
+def _down(near: socket.socket, far: Any, begun: set[int]) -> bool:
+    """Carry one message of the pod to the gate, unless it is the first of its channel; say whether there may be more."""
+    message = far.recv()
+    if not message:
+        return False
+    channel, told = message[0], message[1:]
+    if channel not in begun:
+        begun.add(channel)
+        return True
+    if channel == DATA:
+        near.sendall(told)
+    return not (channel == ERROR and told)

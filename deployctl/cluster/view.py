@@ -16,6 +16,7 @@ from deployctl.workload import DEPLOYMENT, RESOURCES, REVISIONS
 
 Json = dict[str, Any]
 SYNC_SECONDS = 30.0
+SCALERS = ("horizontalpodautoscalers", "scaledobjects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,12 @@ class View:
                 advice="what was released so far stands as it is; run the command again",
             )
 
+    def follow(self, resource: str, name: str) -> None:
+        """Watch one object more, which is no part of the app: without the right to, looks go on without it."""
+        one = self._watch(resource, {"fieldSelector": f"metadata.name={name}"}, needed=False)
+        self._all[resource] = one.start()
+        one.synced.wait(SYNC_SECONDS)
+
     def stop(self) -> None:
         for collection in self._all.values():
             collection.stop()
@@ -101,6 +108,7 @@ class View:
             others=tuple(
                 one for one in self._objects("services") if one["metadata"]["name"] not in self.names.services
             ),
+            scalers=tuple(one for kind in SCALERS if kind in self._all for one in self._objects(kind)),
         )
 
     def record(self) -> Json | None:

@@ -42,15 +42,19 @@ class Cluster(Protocol):
 
     def delete(self, path: str) -> None: ...
 
+    def patch(self, path: str, patch: list[Json]) -> Json: ...
+
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is being released; `stable` and `preview` are the hashes of the two revisions."""
+    """What is being released, of which workload; `stable` and `preview` are the hashes of the two revisions."""
 
     app: str = ""
     namespace: str = ""
     stable: str = ""
     preview: str = ""
+    kind: str = "Deployment"
+    workload: str = ""
 
 
 class Metrics(Protocol):
@@ -64,6 +68,16 @@ class Metrics(Protocol):
 
     @property
     def ca(self) -> str | None: ...
+
+
+class Flags(Protocol):
+    """Where feature flags are: `provider.options` is a deployctl.flags.Provider."""
+
+    @property
+    def provider(self) -> Any: ...
+
+    @property
+    def context(self) -> Any: ...
 
 
 def no_secrets(name: str, key: str) -> bytes:
@@ -94,6 +108,10 @@ class NoCluster:
     def delete(self, path: str) -> None:
         raise DeployctlError(f"{path} cannot be deleted here")
 
+    def patch(self, path: str, patch: list[Json]) -> Json:
+        del patch
+        raise DeployctlError(f"{path} cannot be written here")
+
 
 NO_CLUSTER = NoCluster()
 
@@ -112,6 +130,7 @@ class Asked:
     about: what is released
     hosts: that gates may ask besides loopback, as `deployctl.gates.hosts` reads them
     metrics: the Prometheus of gates that name none
+    flags: where feature flags are, where the spec says so
     """
 
     pods: tuple[Json, ...]
@@ -125,6 +144,7 @@ class Asked:
     about: About = About()
     hosts: tuple[str, ...] = ()
     metrics: Metrics | None = None
+    flags: Flags | None = None
 
 
 class Gate(Protocol):

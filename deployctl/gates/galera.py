@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
@@ -14,9 +14,11 @@ from deployctl.errors import DeployctlError
 from deployctl.gates import Asked
 from deployctl.gates.credential import Credential, FilePath, revealed
 from deployctl.gates.deadline import Deadline, within
+from deployctl.gates.extra import need
 from deployctl.gates.findings import Finding, failed, folded, judged, passed, unknown
 from deployctl.gates.mysql import PORT, Session, session
-from deployctl.gates.peers import Connections, Login, NotNegative, Peer, Share, Tls, Word, need
+from deployctl.gates.peers import Connections, Login, NotNegative, Peer, Share, Tls, Word
+from deployctl.gates.scaling import RIGHT, sized
 from strategies.analysis import Measurement
 
 STATUS = (
@@ -75,11 +77,13 @@ class Galera:
         "a user of its own, without any right, for the status of a node",
         "connections: GRANT PROCESS ON *.*",
         "replicas: GRANT SLAVE MONITOR ON *.* (MySQL: REPLICATION CLIENT)",
+        RIGHT,
     )
     UNKNOWNS: ClassVar = (
         "a node that cannot be asked, a wrong password, no answer in time",
         "a server that is no node of Galera",
         "a user that may not see the connections of others, where `connections` is given",
+        "a number of pods that neither `connections` nor the cluster tells",
     )
 
     nodes: Annotated[tuple[Peer, ...], Meta(min_length=1)]
@@ -100,10 +104,14 @@ class Galera:
 
     def measure(self, asked: Asked) -> Measurement:
         """Ask every node twice, a window apart; every check that says no is told, and of which node."""
-        return within(asked.timeout_seconds, lambda deadline: self._asked(asked, deadline))
+        return within(asked.timeout_seconds, lambda deadline: self._sized(asked).ask(asked, deadline))
 
-    def _asked(self, asked: Asked, deadline: Deadline) -> Measurement:
-        need("pymysql", "mysql")
+    def _sized(self, asked: Asked) -> Galera:
+        """Give the gate with the number of pods that its budget is for."""
+        return replace(self, connections=sized(self.connections, asked))
+
+    def ask(self, asked: Asked, deadline: Deadline) -> Measurement:
+        need("pymysql", "mysql", "the driver pymysql")
         login = Login(self.user, revealed(self.password, asked), self.tls, self.ca, asked.hosts)
         with ExitStack() as open_sessions:
             silent: list[Finding] = []

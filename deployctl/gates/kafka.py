@@ -16,9 +16,10 @@ from deployctl.errors import DeployctlError
 from deployctl.gates import Asked
 from deployctl.gates.credential import Credential, FilePath, revealed
 from deployctl.gates.deadline import Deadline, within
+from deployctl.gates.extra import need
 from deployctl.gates.findings import Finding, failed, folded, judged, unknown
 from deployctl.gates.hosts import resolved
-from deployctl.gates.peers import Login, NotNegative, Peer, Positive, Tls, Word, need
+from deployctl.gates.peers import Login, NotNegative, Peer, Positive, Tls, Word
 from strategies.analysis import Measurement
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Kafka:
         return within(asked.timeout_seconds, lambda deadline: self._asked(asked, deadline))
 
     def _asked(self, asked: Asked, deadline: Deadline) -> Measurement:
-        need("confluent_kafka", "kafka")
+        need("confluent_kafka", "kafka", "the driver confluent_kafka")
         login = Login(self.user or "", revealed(self.password, asked), self.tls, self.ca, asked.hosts)
         cluster = Cluster(self, login, deadline)
         topics = cluster.topics(self.topics)

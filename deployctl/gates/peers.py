@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import socket
 import ssl
 from dataclasses import dataclass
@@ -54,21 +53,23 @@ class Connections:
     """What both revisions may open together, held against what the server has.
 
     pool: the most connections that one pod opens: its pool, and what it opens beside it
-    maxReplicas: the most pods of the app: maxReplicas of its autoscaler, else its replicas
+    maxReplicas: the most pods of the app; unless it is given, maxReplicas of its live autoscaler, else its replicas
     surge: how many pods of the new revision stand beside them; 100% for blueGreen, the batch for rolling
     user: the role that the app logs in as; its sessions are not counted among the others
     share: how much of what the server has may be used
     """
 
     pool: Positive
-    max_replicas: Positive
     user: Word
+    max_replicas: Positive | None = None
     surge: Amount = WHOLE
     share: Share = 0.8
 
     @property
     def pods(self) -> int:
-        return self.max_replicas + self.surge.of(self.max_replicas)
+        """Count the pods of both revisions: 6 and a surge of 25% are 8. `scaling.sized` has filled in the most."""
+        most = self.max_replicas or 0
+        return most + self.surge.of(most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,3 @@ def context(ca: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
         raise DeployctlError(f"ca: {ca}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def need(module: str, extra: str) -> None:
-    """Raise DeployctlError, which says what to install, where a gate's driver is missing."""
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        what = f"the driver {module} is not installed; install it with: pip install 'deployctl[{extra}]'"
-        raise DeployctlError(what) from error

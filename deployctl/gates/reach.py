@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated
@@ -76,12 +75,3 @@ def each(
         return Measurement(Answer.UNKNOWN, "there is no pod to ask")
     more = f", and so do all {len(passed)}" if len(passed) > 1 else ""
     return Measurement(Answer.PASS, f"{passed[0].evidence}{more}")
-
-
-def need(module: str, extra: str) -> None:
-    """Raise DeployctlError, which says what to install, where a gate's driver is missing."""
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        what = f"{module} is not installed; install it with: pip install 'deployctl[{extra}]'"
-        raise DeployctlError(what) from error

@@ -17,9 +17,10 @@ from msgspec import Meta
 from deployctl.errors import DeployctlError
 from deployctl.gates import Asked
 from deployctl.gates.credential import FilePath
+from deployctl.gates.extra import need
 from deployctl.gates.fetch import cut
 from deployctl.gates.http import Port, PortName
-from deployctl.gates.reach import Address, Socket, check_address, each, need, parted
+from deployctl.gates.reach import Address, Socket, check_address, each, parted
 from strategies.analysis import Answer, Measurement
 
 Json = dict[str, Any]

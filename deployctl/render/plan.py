@@ -163,6 +163,9 @@ def _dangers(one: Plan, paint: Paint) -> Iterator[str]:
     if one.ends_hold:
         yield paint(BOLD, "would end the hold in mid-release")
     yield from (f"  {each}" for each in one.ends_hold)
+    if one.autoscaling:
+        yield paint(BOLD, "the autoscaler, through the release")
+    yield from (f"  {each}" for each in one.autoscaling)
     yield from (f"  warning: {each}" for each in one.warnings)
 
 

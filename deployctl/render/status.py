@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
-from deployctl.published import Moved, Release, Revision, Status, Statuses, Traffic, Word
+from deployctl.published import HeldScaler, Moved, Release, Revision, Status, Statuses, Traffic, Word
 from deployctl.render import words
 from deployctl.render.words import age
 from deployctl.spoken import because, harmless
@@ -62,6 +62,8 @@ def _sections(one: Status) -> Iterator[str]:
     yield from _moved(one.moved) if one.moved else ()
     if one.release and one.release.gates:
         yield from ("", "gates", *(f"  {gate}" for gate in one.release.gates))
+    if one.held:
+        yield from ("", "autoscaling", *(f"  {_held(each)}" for each in one.held))
     if one.foreign:
         yield from ("", "written by others since the release began")
         yield from (f"  {by.manager} wrote {', '.join(by.fields)} at {by.at}" for by in one.foreign)
@@ -197,6 +199,12 @@ def _ours(one: Traffic) -> str:
     return ", ".join(filter(None, (pinned, "only labelled pods serve" if one.valve else "")))
 
 
+def _held(one: HeldScaler) -> str:
+    """Write who keeps an autoscaler up: `... is held at 20 by release 4f0c until it is over`."""
+    until = one.until or ("it is over" if one.holder.startswith("release ") else "it is given back")
+    return f"{one.name} is held at {one.floor} by {one.holder} until {until}"
+
+
 def _moved(moved: Moved) -> Iterator[str]:
     """Tell where requests really go: `requests: 83% 5c9f, 17% 7d61, of 120/s`, and who answers new connections."""
     yield from ("", *filter(None, (_requests(moved.requests_per_second), _door(moved.front_door))))
@@ -233,12 +241,14 @@ def _sentences(one: Status) -> Iterator[str]:
     if release is None:
         yield f"{one.app} is at rest: {_last(one)}"
         yield _live(one)
+        yield from map(_held, one.held)
         return
     yield f"{one.app} is in a {release.strategy} release begun {since(release.begun, one.now)} ago: {phase(release)}"
     if given := _given(release.words):
         yield f"The reason that was given is {given}"
     yield from map(_capital, list(_running(one, release))[1:])
     yield _capital(_standing(one, release))
+    yield from map(_held, one.held)
     if release.gates:
         yield f"Gate {release.gates[-1]}"
     yield from (

@@ -233,7 +233,7 @@ class Looking(View):
     def _watch(self, resource: str, query: dict[str, str], *, needed: bool = True) -> Collection:
         from deployctl.cluster.paths import path
 
-        made = Followed(self.api, path(self.names.namespace, resource), query, Signal(), needed=needed)
+        made = Followed(self.api, path(self.names.namespace, resource), query, self.signal, needed=needed)
         made.near = self.api  # type: ignore[assignment]
         return made
 
@@ -306,16 +306,18 @@ class Counting(Census):
 
     def __init__(self, world: Rehearsal, *given: Any) -> None:
         super().__init__(*given)
-        self._world, self._going = world, False
+        self._world, self._asked = world, 0
 
-    def ask(self, pods: Iterable[Json], *, hurry: bool = False) -> None:
-        self._pods, self._hurry = tuple(pods), hurry
-        if self._pods and not self._going:
-            self._going = True
-            self._world.at(0.0, self._again)
+    def begin(self) -> None:
+        self.nudge()
 
-    def _again(self) -> None:
-        if self._stop.is_set():
+    def nudge(self) -> None:
+        self._world.at(0.0, partial(self._again, self._asked))
+
+    def _again(self, asked: int) -> None:
+        """Ask, unless that was done since this was planned."""
+        if self._stop.is_set() or asked != self._asked:
             return
+        self._asked += 1
         self.once()
-        self._world.at(self.pause_seconds, self._again)
+        self._world.at(self.pause_seconds, partial(self._again, self._asked))

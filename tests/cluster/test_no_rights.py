@@ -22,6 +22,7 @@ VERBS = [
     for rule in RULES
     for resource in rule["resources"]
     for verb in rule["verbs"]
+    if resource != "horizontalpodautoscalers"  # without which a release goes on: test_autoscaling.py
 ]
 
 

@@ -102,7 +102,7 @@ def test_a_plan_is_not_in_the_way_of_a_person_who_only_looks(app: App) -> None:
 
 
 def test_the_size_that_an_autoscaler_chose_meanwhile_is_followed(alone: App) -> None:
-    """The releaser may not even list autoscalers: who wrote the size is in the Deployment."""
+    """Who wrote the size is in the Deployment: that takes no right to read autoscalers."""
     alone.cluster.apply(SCALER, alone.namespace)
     alone.cluster.wait(
         lambda: alone.get("deployment")["spec"]["replicas"] == 3, timeout=60, what="the autoscaler"

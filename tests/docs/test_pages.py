@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from deployctl import errors
 from deployctl.cli import COMMANDS, app
-from deployctl.cluster.access import NEEDED, PREVIEW_SERVICE, STATEFUL
+from deployctl.cluster.access import NEEDED, PREVIEW_SERVICE, SCALED, STATEFUL
 from deployctl.spec import read
 from strategies.analysis import Analysis, Answer, Measurement
 from tests.docs import machine, written
@@ -85,7 +85,7 @@ def test_every_command_is_shown_in_a_session() -> None:
         for one in session(block.text)
     ]
     called = {line.split()[1] for line in shown if line.startswith("deployctl ")}
-    assert set(COMMANDS) - called <= {"promote", "pause", "resume", "abort", "schema", "version"}
+    assert set(COMMANDS) - called <= {"promote", "pause", "resume", "abort", "schema", "version", "autoscale"}
 
 
 @every_page
@@ -184,7 +184,7 @@ def test_every_right_is_explained_and_in_the_role() -> None:
         for group, resource, verbs in rows[1:]
     }
     needed: dict[tuple[str, str], frozenset[str]] = {}
-    for group, resource, verbs in (*NEEDED, *STATEFUL):
+    for group, resource, verbs in (*NEEDED, *STATEFUL, *SCALED):
         needed[group, resource] = needed.get((group, resource), frozenset()) | frozenset(verbs)
     preview = {(group, resource, frozenset(verbs)) for group, resource, verbs in PREVIEW_SERVICE}
     assert told == preview | {(group, resource, verbs) for (group, resource), verbs in needed.items()}

@@ -44,4 +44,8 @@ FOUND = {
     "rolling-abort-rounds/dropBefore@18/resume": (
         "One call without an answer ended a command in the moment in which it took the release over."
     ),
+    "rolling-late-rounds/@0/resume": (
+        "A pod was believed to have no round by words from before it lost its traffic: a round that came through a "
+        "node that had not heard of it yet was cut."
+    ),
 }

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import msgspec
 
 from deployctl import record, releases
+from deployctl.autoscaling import through as autoscaling
 from deployctl.cli import steering
 from deployctl.cluster.patches import KEY, Writer
 from deployctl.gates.http import Http
@@ -129,6 +130,8 @@ def _of(what: str, *patches: Patch, where: tuple[str, ...], **more: Any) -> Muta
 BG, ROLL = ("blue-green-release",), ("rolling-release",)
 PIN_EVERYWHERE = ((steps, "pin"), (blue_green, "pin"))
 
+GROWS = ("blue-green-grows",)
+
 MUTANTS: dict[str, Mutant] = {
     "unguarded": _of(
         "writes to the Deployment test neither its generation nor our annotation",
@@ -168,6 +171,15 @@ MUTANTS: dict[str, Mutant] = {
         "only the first Service is pinned and shifted",
         *((module, name, first_service_only) for module, name in PIN_EVERYWHERE),
         where=("blue-green-two-services",),
+    ),
+    "autoscaler-left": _of(
+        "an autoscaler stays held in the end", (autoscaling, "given_back", nothing), where=GROWS
+    ),
+    "autoscaler-forgotten": _of(
+        "what a dead process left held, no command gives back",
+        (releases, "put_back", nothing),
+        where=GROWS,
+        faults=("killAfter",),
     ),
     "pin-left": _of("the pin stays in the end", (steps, "unpin", nothing), where=BG),
     "valve-left": _of("the valve stays on in the end", (steps, "valve_off", nothing), where=ROLL),

@@ -13,7 +13,9 @@ from typing import Any
 import yaml
 
 from deployctl.cli import releasing, returning, steering
+from deployctl.memory import LABEL
 from deployctl.sandbox.faults import Fault
+from deployctl.sandbox.store import Event
 from tests.faults.pods import Playing
 from tests.faults.stage import FLAGS, NAMESPACE, Stage
 
@@ -24,6 +26,7 @@ OLD, NEW, NEWER = (f"localhost/igaming:{number}" for number in (1, 2, 3))
 SECRET = "s3cr3t-4nd-n0b0dys"
 KEEP_SECONDS = 20.0
 SETTLE_SECONDS = 10.0
+LATE_ROUND_SECONDS = 20.0  # longer than any preStop
 
 SMOKE = {"name": "smoke", "http": {"path": "/healthz", "expect": 200}}
 READS = {"name": "reads", "http": {"path": "/balances/canary", "expect": 200}}
@@ -54,10 +57,16 @@ class Scenario:
     lasting: bool = False  # the old pods have a preStop, too
     pre_stop: str = "5s"
     rounds_seconds: float = 0.0  # how long a round is open on the old pods
+    late_seconds: float = (
+        0.0  # from an old pod's being told to leave to a round on it: a node has not heard yet
+    )
     quota: int | None = None  # pods that the namespace has room for
     scaled: tuple[tuple[float, int], ...] = ()  # seconds after the act begins, and to how many
     latency: tuple[float, float] | None = None  # of the controllers
     autoscaled: bool = False
+    load: tuple[
+        tuple[float, int], ...
+    ] = ()  # seconds after the act begins, and how many mCPU all its pods use
     again: str = "resume"  # goes on with what was begun
 
     @property
@@ -78,7 +87,7 @@ class Scenario:
         gates: Json = {"before": [SMOKE]}
         gates["during" if self.rolling else "after"] = [READS]
         drain: Json = {"preStop": self.pre_stop}
-        if self.rounds_seconds:
+        if self.rounds_seconds or self.late_seconds:
             drain |= {"rounds": {"path": "/internal/rounds"}, "timeout": "10m"}
         workload = {"manifests": ["app.yaml"], "deployment": APP, "services": list(self.services)}
         spec = {"workload": workload, "strategy": self.strategy, "drain": drain, "gates": gates}
@@ -129,8 +138,22 @@ class Scenario:
         if self.rounds_seconds:
             for number, pod in enumerate(store.list("pods", NAMESPACE)):
                 stage.world.runtime.play(pod, self.rounds_seconds * (number + 1))  # type: ignore[attr-defined]
+        if self.late_seconds:
+            old = frozenset(pod["metadata"]["uid"] for pod in store.list("pods", NAMESPACE))
+            store.listeners.append(partial(self._open_late, stage, old))
         for seconds, size in self.scaled:
             stage.world.at(seconds, partial(_scale, stage, size))
+        for seconds, amount in self.load:
+            stage.world.at(seconds, partial(_load, stage, amount))
+
+    def _open_late(self, stage: Stage, old: frozenset[str], event: Event) -> None:
+        """Open a round on an old pod that has just lost the label by which the Services choose."""
+        if event.before is None or event.object["metadata"].get("uid") not in old:
+            return
+        before, after = (one["metadata"].get("labels") or {} for one in (event.before, event.object))
+        if LABEL in before and LABEL not in after:
+            play = partial(stage.world.runtime.play, event.object, LATE_ROUND_SECONDS)  # type: ignore[attr-defined]
+            stage.world.at(self.late_seconds, play)
 
     def body(self, command: str) -> Callable[[], int]:
         """Give what a command does: `release promote=manual wait=promoted`."""
@@ -142,6 +165,18 @@ def _scale(stage: Stage, size: int) -> None:
     one = stage.get("deployments", APP)
     assert one
     stage.update("deployments", {**one, "spec": {**one["spec"], "replicas": size}})
+
+
+def _load(stage: Stage, amount: int) -> None:
+    """Let the pods with traffic share a load, as the metrics of the autoscaler tell it."""
+    store = stage.world.cluster.store
+
+    def uses(pod: Json) -> dict[str, str]:
+        ends = [end for one in store.list("endpointslices", NAMESPACE) for end in one["endpoints"] or ()]
+        names = {end["targetRef"]["name"] for end in ends}
+        return {"cpu": f"{amount // len(names)}m" if pod["metadata"]["name"] in names else "1m"}
+
+    stage.world.cluster.controllers["autoscaler"].metrics = uses  # type: ignore[attr-defined]
 
 
 def _release(path: str, words: dict[str, str]) -> int:
@@ -265,6 +300,7 @@ SCENARIOS: dict[str, Scenario] = {
             ends=OLD,
             rounds_seconds=9,
         ),
+        _rolling("late-rounds", late_seconds=0.9, lasting=True),
         _blue_green("rounds", rounds_seconds=20.0),
         _rolling("no-room", strategy={"rolling": {"batch": 1, "surge": 0, "bake": "5s"}}, floor=2),
         _blue_green("quota", quota=4, ends=OLD, exits=(3,)),
@@ -276,6 +312,8 @@ SCENARIOS: dict[str, Scenario] = {
         _blue_green("secret", env={"DB_PASSWORD": SECRET}, again="release"),
         _blue_green("scaled", scaled=((4.0, 5), (14.0, 4)), lasting=True, autoscaled=True),
         _rolling("scaled", scaled=((4.0, 5), (24.0, 4)), lasting=True, autoscaled=True),
+        _blue_green("grows", load=((0.0, 60), (1.0, 150)), lasting=True, autoscaled=True),
+        _rolling("grows", load=((0.0, 60), (1.0, 150)), lasting=True, autoscaled=True),
         _blue_green("slow", latency=SLOW),
         _rolling("slow", latency=SLOW),
         _blue_green("of-1", size=1),

@@ -22,7 +22,8 @@ DATA_PLANE_SECONDS = (
     1.0  # from an EndpointSlice to the last node that sends by it (kube-proxy's iptables sync)
 )
 USERS = ("deployments", "services", "pods", "replicasets", "poddisruptionbudgets", "horizontalpodautoscalers")
-WRITTEN = frozenset({"deployments", "services", "pods"})
+WRITTEN = frozenset({"deployments", "services", "pods", "horizontalpodautoscalers"})
+UNFENCED = frozenset({"services", "horizontalpodautoscalers"})  # a write that was on its way arrives
 PROXY = re.compile(r"/pods/(?:https?:)?([^/:]+)[^/]*/proxy/healthz")
 REVISION = "deployment.kubernetes.io/revision"
 
@@ -74,6 +75,10 @@ class Witness:
         )
 
     began = 0.0
+
+    @property
+    def _scales(self) -> bool:
+        return bool(self.scenario.scaled or self.scenario.load)
 
     def _last_call(self) -> str:
         on = self.stage.now_on
@@ -140,7 +145,7 @@ class Witness:
         pod = self._pod(name)
         if pod is None or (revision := self._hash(pod)) in self.began_with:
             return
-        if self.scenario.rolling and not self.scenario.scaled:
+        if self.scenario.rolling and not self._scales:
             if name not in self.asked[revision]:
                 self.say("I3", "pod", f"{name} is behind {service}, and its gate did not say yes")
         elif len(self.asked[revision]) < (1 if self.scenario.rolling else max(1, self.scenario.size - 1)):
@@ -167,7 +172,7 @@ class Witness:
         """
         one = self.store.get("services", NAMESPACE, service)
         valve = LABEL in ((one or {}).get("spec", {}).get("selector") or {})
-        if valve and self.scenario.scaled and self.stage.now_on is self.stage.nobody:
+        if valve and self._scales and self.stage.now_on is self.stage.nobody:
             self.scaled_unseen.add(service)
         return service in self.scaled_unseen
 
@@ -201,9 +206,9 @@ class Witness:
         if not old or memory is None or memory.phase == "returning" or memory.strategy == "rollback":
             return
         behind = [service for service, names in self.behind.items() if name in names]
-        if behind and not self.scenario.scaled:
+        if behind and not self._scales:
             self.say("I7", "behind", f"{name} of stable goes while it is behind {', '.join(behind)}")
-        if self.scenario.rolling or self.scenario.scaled or not self.kept:
+        if self.scenario.rolling or self._scales or not self.kept:
             return
         if self.shifted_at is None or self.stage.world.now - self.shifted_at < KEEP_SECONDS:
             since = "no" if self.shifted_at is None else f"{self.stage.world.now - self.shifted_at:.1f}s of"
@@ -269,7 +274,8 @@ class Witness:
         """I4: who was taken over from writes no more to a Deployment or a Service, which are guarded.
 
         A pod is not: a label that was on its way, or follows within the moment for which the lock counts as ours,
-        still arrives. It moves no traffic by itself, for the Services are the other's by then.
+        still arrives. It moves no traffic by itself, for the Services are the other's by then. So does one write to
+        an autoscaler that was on its way; whoever ends the release, or the next command, gives back what it holds.
         """
         since = self.fenced.get(writer.number)
         if since is None:
@@ -280,7 +286,7 @@ class Witness:
         first = self.calls_when_fenced[writer.number] == len(writer.calls)
         if event.resource == "pods" and (first or trusted):
             self.late_labels.add(event.name)
-        elif not (first and event.resource == "services" and not self.marked(event)):
+        elif not (first and not self.marked(event) and event.resource in UNFENCED):
             self.say("I4", event.resource, f"{writer.command} wrote {event.resource}/{event.name}, fenced")
 
     def marked(self, event: Event) -> bool:

@@ -18,6 +18,7 @@ from deployctl.gates.postgres.options import PgBouncer, Plan, Shard
 from strategies.analysis import Answer
 from strategies.quantities import Amount
 from tests.gates.asking import PASSWORD, fails, measured, nobody_listens, passes, read, speaking, unknown
+from tests.gates.test_scaling import asked, scalers
 from tests.servers import postgres
 from tests.servers.running import eventually, scratch
 
@@ -370,6 +371,18 @@ def test_the_budget_counts_both_revisions_at_the_autoscalers_maximum(gate):
     assert text in evidence
     rolling = replace(fits, max_replicas=4, surge=Amount(1))
     passes(replace(gate, connections=rolling))
+
+
+def test_the_budget_reads_the_most_pods_from_the_live_autoscaler(gate):
+    wanted = replace(gate, connections=Connections(pool=2, user="wallet"))
+    password = {"secret": lambda *_: PASSWORD.encode()}
+    assert (
+        "6 pods x 2"
+        in wanted.measure(replace(asked(scalers(("Deployment", "wallet", 3))), **password)).evidence
+    )
+    one = wanted.measure(replace(asked(scalers(("Deployment", "wallet", 4))), **password))
+    assert one.answer is Answer.FAIL, one.evidence
+    assert "maxReplicas is not given, and there is no workload" in unknown(wanted)
 
 
 def test_the_budget_knows_the_others_and_the_limits_of_role_and_database(gate, primary):

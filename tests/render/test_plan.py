@@ -17,6 +17,7 @@ from deployctl.prepare import Prepared
 from deployctl.published import Plan
 from deployctl.render.plan import colored, text
 from deployctl.spec import App, from_canonical
+from tests.autoscaling.objects import hpa
 from tests.render import objects
 from tests.render.objects import OLD, OWN, R1, R2, deployment, in_flight, pods, replica_set, service
 
@@ -169,11 +170,28 @@ def test_who_may_write_over_the_hold_is_named() -> None:
     live["metadata"]["managedFields"].append(
         {"manager": "flux", "operation": "Apply", "fieldsV1": {"f:spec": {"f:strategy": {}, "f:paused": {}}}}
     )
-    scaler = {"metadata": {"name": "wallet"}}
-    told = planned(prepared(deployment=live), autoscalers=(scaler,)).ends_hold
+    told = planned(prepared(deployment=live)).ends_hold
     assert told[0] == "kubectl apply of the manifest: its last-applied copy states spec.minReadySeconds"
     assert told[1] == "server-side apply by flux: it states spec.strategy, spec.paused"
-    assert told[2].startswith("HorizontalPodAutoscaler wallet scales it")
+
+
+def test_what_is_held_of_an_autoscaler_and_put_back_is_told() -> None:
+    told = planned(prepared(), autoscalers=(hpa(2),))
+    size = told.replicas
+    assert told.autoscaling[0] == (
+        f"HorizontalPodAutoscaler wallet is held: no scaling down, and not under {size} (by itself 2)"
+    )
+    assert "the autoscaler, through the release" in text(told)
+
+
+def test_what_bears_on_the_hold_of_an_autoscaler_is_warned_of() -> None:
+    bad = {"type": "ScalingActive", "status": "False", "reason": "FailedGetResourceMetric", "message": "none"}
+    queue = {"metric": {"name": "queue"}, "target": {"type": "Value", "value": "30"}}
+    scaler = {**hpa(2, metrics=[{"type": "External", "external": queue}]), "status": {"conditions": [bad]}}
+    told = planned(prepared(), autoscalers=(scaler,), unheld=("it cannot be held",))
+    assert told.autoscaling[2] == "warning: it cannot scale now: FailedGetResourceMetric: none"
+    assert told.autoscaling[3].startswith("warning: queue is a value for all")
+    assert told.warnings[-1] == "it cannot be held"
 
 
 def test_colour_is_only_where_it_is_asked_for() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
+from deployctl.autoscaling.held import Hold, take
 from deployctl.cli.looking import plain
 from deployctl.cluster.view import Names
 from deployctl.glance import Glance, Listed
@@ -16,6 +17,7 @@ from deployctl.published import Status
 from deployctl.record import Entry, Kept, Word
 from deployctl.render.status import listing, text, why
 from deployctl.standing import rows, status
+from tests.autoscaling.objects import hpa, served
 from tests.render import objects
 from tests.render.objects import NEW, OLD, at_rest, dark, deployment, in_flight, shifted, waiting
 
@@ -220,3 +222,30 @@ def test_open_rounds_are_counted_where_there_are_any() -> None:
     told = text(msgspec.structs.replace(one, revisions=(quiet, busy)))
     assert "65m   5 open rounds, the oldest 90s\n" in told
     assert told.count("open round") == 1
+
+
+def held(look: Snapshot) -> Snapshot:
+    """Give the look at a release that holds the app's autoscaler."""
+    hold = Hold("release 4f0c", floor=20, still=True, since="2026-05-04T10:00:01Z")
+    scaler = hpa(6)
+    request = take(scaler, hold)
+    return replace(look, scalers=(served(scaler, request.body if request else None),))
+
+
+def test_who_holds_an_autoscaler_is_told() -> None:
+    one = glanced(held(waiting()))
+    said = "HorizontalPodAutoscaler wallet is held at 20 by release 4f0c until it is over"
+    assert f"autoscaling\n  {said}" in text(one)
+    assert f"{said}." in why(one)
+
+
+def test_an_autoscaler_is_put_back_by_hand_last() -> None:
+    last = glanced(held(waiting())).by_hand[-1]
+    assert last.startswith("kubectl -n igaming patch horizontalpodautoscaler wallet --type merge -p '{")
+    assert '"minReplicas":6' in last
+    assert "resourceVersion" not in last
+
+
+def test_a_hold_that_a_dead_process_left_is_told_at_rest() -> None:
+    one = glanced(held(at_rest()))
+    assert "is held at 20 by release 4f0c" in why(one)

@@ -37,12 +37,12 @@ def admin(*brokers: Broker) -> AdminClient:
 
 
 @contextmanager
-def brokers(at: Path, count: int, **settings: str) -> Iterator[list[Broker]]:
-    """Give the brokers of one cluster, every one of them registered."""
+def brokers(at: Path, count: int, listener: str = "", **settings: str) -> Iterator[list[Broker]]:
+    """Give the brokers of one cluster, every one of them registered; with one listener more, where it is one broker."""
     identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     ports = [(free_port(), free_port()) for _ in range(count)]
     voters = ",".join(f"{n + 1}@127.0.0.1:{controller}" for n, (_, controller) in enumerate(ports))
-    made = [_broker(at, n + 1, ports[n], voters, identity, settings) for n in range(count)]
+    made = [_broker(at, n + 1, ports[n], voters, identity, settings, listener) for n in range(count)]
     try:
         for one in made[:-1]:  # none is ready before most of them are there
             one.server.ready = lambda: True
@@ -64,13 +64,20 @@ def _all_there(made: list[Broker]) -> bool:
 
 
 def _broker(
-    at: Path, number: int, ports: tuple[int, int], voters: str, identity: str, settings: dict[str, str]
+    at: Path,
+    number: int,
+    ports: tuple[int, int],
+    voters: str,
+    identity: str,
+    settings: dict[str, str],
+    listener: str,
 ) -> Broker:
     home = folder(at / f"broker{number}")
+    more = f",{listener}" if listener else ""
     whole = {
         "process.roles": "broker,controller", "node.id": str(number), "controller.quorum.voters": voters,
-        "listeners": f"PLAINTEXT://127.0.0.1:{ports[0]},CONTROLLER://127.0.0.1:{ports[1]}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{ports[0]}", "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://127.0.0.1:{ports[0]},CONTROLLER://127.0.0.1:{ports[1]}{more}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{ports[0]}{more}", "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT", "log.dirs": str(home / "logs"), "num.network.threads": "1",
         "num.io.threads": "2", "offsets.topic.num.partitions": "1", "offsets.topic.replication.factor": "1",
         "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1", "share.coordinator.state.topic.replication.factor": "1",

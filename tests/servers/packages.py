@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -55,6 +57,41 @@ def jars() -> Path:
     with _alone("kafka", at) as missing:
         if missing:
             _resolve(at)
+    return at
+
+
+@cache
+def npm(name: str, version: str) -> Path:
+    """Give the folder that a package of npm is installed in; none of its scripts is run."""
+    at = folder() / f"{name}-{version}"
+    with _alone(name, at) as missing:
+        if missing:
+            half = _emptied(at.with_suffix(".half"))
+            _run("npm", "install", "--prefix", str(half), "--ignore-scripts", "--no-audit", "--no-fund", "--silent", f"{name}@{version}")  # fmt: skip
+            half.rename(at)
+    return at
+
+
+@cache
+def python(requirement: str) -> Path:
+    """Give an environment of Python that has one package of PyPI and what that needs."""
+    name = re.sub(r"[^a-z0-9.]+", "-", requirement)
+    at = folder() / name
+    with _alone(name, at) as missing:
+        if missing:
+            shutil.rmtree(at, ignore_errors=True)
+            try:
+                venv.create(at, with_pip=True)
+                _run(str(at / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", requirement)
+            except BaseException:
+                shutil.rmtree(at, ignore_errors=True)
+                raise
+    return at
+
+
+def _emptied(at: Path) -> Path:
+    shutil.rmtree(at, ignore_errors=True)
+    at.mkdir()
     return at
 
 

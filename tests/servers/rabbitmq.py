@@ -90,8 +90,8 @@ def names() -> Iterator[int]:
 
 
 @contextmanager
-def node(at: Path, known_at: int, name: str = "rabbit") -> Iterator[Node]:
-    """Give a node of its own, known to the epmd at that port."""
+def node(at: Path, known_at: int, name: str = "rabbit", *more: str) -> Iterator[Node]:
+    """Give a node of its own, known to the epmd at that port; with more lines of configuration."""
     home = folder(at / name)
     port, amqp = free_port(), free_port()
     cookie = home / ".erlang.cookie"
@@ -102,6 +102,7 @@ def node(at: Path, known_at: int, name: str = "rabbit") -> Iterator[Node]:
         f"listeners.tcp.default = 127.0.0.1:{amqp}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n"
         f"default_user = {USER}\ndefault_pass = {PASSWORD}\ncollect_statistics_interval = 500\n"
         "disk_free_limit.absolute = 1MB\nlog.console = true\nlog.file = false\n"
+        + "".join(f"{one}\n" for one in more)
     )
     (home / "plugins").write_text("[rabbitmq_management].\n")
     settings = {

@@ -12,12 +12,14 @@ from deployctl.errors import DeployctlError
 from deployctl.gates import Asked
 from deployctl.gates.credential import Credential, FilePath, revealed
 from deployctl.gates.deadline import Deadline, within
+from deployctl.gates.extra import need
 from deployctl.gates.findings import Finding, Size, failed, folded, judged, passed, unknown
-from deployctl.gates.peers import Connections, Host, Login, NotNegative, Peer, Port, Positive, Tls, Word, need
+from deployctl.gates.peers import Connections, Host, Login, NotNegative, Peer, Port, Positive, Tls, Word
 from deployctl.gates.postgres import budget, checks
 from deployctl.gates.postgres.options import PORT, PgBouncer, Plan, Shard, Sql
 from deployctl.gates.postgres.plans import plans
 from deployctl.gates.postgres.session import Row, Session, session
+from deployctl.gates.scaling import RIGHT, sized
 from strategies.analysis import Measurement
 
 Check = Literal[
@@ -76,11 +78,13 @@ class Postgres:
     RIGHTS: ClassVar = (
         "GRANT pg_monitor TO the role, and CONNECT on the database",
         "SELECT on the tables of declared queries; no right to write anything",
+        RIGHT,
     )
     UNKNOWNS: ClassVar = (
         "a server or a replica that cannot be asked, a wrong password, no answer in time",
         "a role without pg_monitor, for it sees no session but its own",
         "a table that was never analyzed, a declared query that cannot be planned",
+        "a number of pods that neither `connections` nor the cluster tells",
     )
 
     user: Word
@@ -118,10 +122,14 @@ class Postgres:
 
     def measure(self, asked: Asked) -> Measurement:
         """Ask every server once; every check that says no is told, and of which shard."""
-        return within(asked.timeout_seconds, lambda deadline: self._asked(asked, deadline))
+        return within(asked.timeout_seconds, lambda deadline: self._sized(asked).ask(asked, deadline))
 
-    def _asked(self, asked: Asked, deadline: Deadline) -> Measurement:
-        need("psycopg", "postgres")
+    def _sized(self, asked: Asked) -> Postgres:
+        """Give the gate with the number of pods that its budget is for."""
+        return replace(self, connections=sized(self.connections, asked))
+
+    def ask(self, asked: Asked, deadline: Deadline) -> Measurement:
+        need("psycopg", "postgres", "the driver psycopg")
         login = Login(self.user, revealed(self.password, asked), self.tls, self.ca, asked.hosts)
         bounced = self._bounced(asked, login, deadline)
         found = [(one, tuple(self._shard(one, login, deadline, bounced))) for one in self._shards()]

@@ -1,15 +1,16 @@
-"""`python -m tests.cluster.bed up|down|status|restart PART|kubectl ARGS|run COMMAND`: the test bed's one command."""
+"""`python -m tests.cluster.bed up|down|status|restart PART|metrics on|kubectl ARGS|run COMMAND`: the test bed's one command."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.cluster.bed import lifecycle, packages
+from tests.cluster.bed import lifecycle, metrics, packages
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.bed.layout import BedError, layout
 
 _USAGE = (
-    "usage: python -m tests.cluster.bed up|down|status|restart PART [SECONDS]|kubectl ARGS...|run COMMAND..."
+    "usage: python -m tests.cluster.bed up|down|status|restart PART [SECONDS]|metrics on|metrics off"
+    "|kubectl ARGS...|run COMMAND..."
 )
 
 
@@ -29,6 +30,10 @@ def main(words: list[str]) -> int:
             lifecycle.status(layout())
         case ["restart", part, *seconds]:
             lifecycle.restart(layout(), part, float(*seconds))
+        case ["metrics", "on"]:
+            metrics.start(layout())
+        case ["metrics", "off"]:
+            metrics.stop(layout())
         case ["kubectl", *args]:
             return _inside("kubectl", *args)
         case ["run", program, *args]:

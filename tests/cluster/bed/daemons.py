@@ -46,11 +46,18 @@ _FLAGS = {
         --cluster-cidr 10.244.0.0/16 --hostname-override node0 --conntrack-max-per-core 0""",
 }
 PARTS = tuple(_FLAGS)
+_BESIDES = {  # which `up` does not start
+    "metrics": """$cache/bin/metrics-server-0.9.0 --kubeconfig $state/kubeconfigs/admin
+        --authentication-kubeconfig $state/kubeconfigs/admin --authorization-kubeconfig $state/kubeconfigs/admin
+        --kubelet-insecure-tls --kubelet-preferred-address-types InternalIP --cert-dir $state/metrics
+        --secure-port 4443 --metric-resolution 10s --kubelet-request-timeout 5s""",
+}
 
 
 def command(at: Layout, part: str) -> list[str]:
-    words = {"state": shlex.quote(str(at.state)), "binary": shlex.quote(str(at.binary))}
-    return shlex.split(Template(_FLAGS[part]).substitute(words))
+    paths = {"state": at.state, "binary": at.binary, "cache": at.cache}
+    words = {name: shlex.quote(str(one)) for name, one in paths.items()}
+    return shlex.split(Template({**_FLAGS, **_BESIDES}[part]).substitute(words))
 
 
 def _pid_file(at: Layout, part: str) -> Path:

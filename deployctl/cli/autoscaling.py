@@ -1,0 +1,326 @@
+"""The bodies of `autoscale`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from deployctl.autoscaling import held, obligations
+from deployctl.autoscaling.applying import Change, changes, removals, scaler
+from deployctl.autoscaling.held import Hold
+from deployctl.autoscaling.native import scaler_spec
+from deployctl.autoscaling.outlook import checked, outlook, short, tried
+from deployctl.autoscaling.peak import moment, placed
+from deployctl.autoscaling.policy import Policy
+from deployctl.autoscaling.through import HPAS, SCALED_OBJECTS, called
+from deployctl.cli.flags import Flags
+from deployctl.cli.session import connect, is_file, subject, tell
+from deployctl.cli.session import show as printed
+from deployctl.cluster.api import Api, NotFound, Request, Stale
+from deployctl.cluster.paths import path
+from deployctl.cluster.view import Names
+from deployctl.errors import Conflict, UsageError
+from deployctl.prepare import guess, names_of
+from deployctl.releases import holder
+from deployctl.render import autoscaling as render
+from strategies.quantities import seconds
+
+Json = dict[str, Any]
+VERSION = "deployctl.dev/v1alpha1"
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """The app that is meant, its workload, and its policy where it has one."""
+
+    api: Api
+    names: Names
+    workload: Json
+    policy: Policy | None
+    app: str
+
+
+def _meant(flags: Flags, name: str, *, policy: bool) -> Meant:
+    """Find the app by its file or its record, or where no policy is needed by its workload's name."""
+    if policy or is_file(name):
+        api, found = subject(flags, name)
+        names, said = names_of(found.app, api.namespace), found.app.spec.autoscaling
+        if policy and said is None:
+            raise UsageError(f"{name} says no spec.autoscaling", advice="docs/autoscaling.md begins with one")
+    else:
+        api, said = connect(flags), None
+        names = guess(api, name)
+    workload = api.get(path(names.namespace, names.resource, names.deployment))
+    return Meant(api, names, workload, said, names.app)
+
+
+def _planned(meant: Meant) -> tuple[Json, tuple[Change, ...]]:
+    """Give the whole document of a plan, and the changes in it."""
+    assert meant.policy is not None  # noqa: S101 - asked for in _meant
+    warnings = tuple(checked(meant.api, meant.names, meant.policy, meant.workload))
+    told = changes(meant.api, meant.names, meant.policy, meant.workload)
+    there = scaler(meant.api, meant.names)
+    spec = scaler_spec(meant.policy, {})
+    size = meant.workload["spec"].get("replicas", 1)
+    whole: Json = {
+        "apiVersion": VERSION,
+        "kind": "AutoscalePlan",
+        "app": meant.app,
+        "namespace": meant.names.namespace,
+        "changes": [one.plain() for one in told],
+        "now": list(outlook(there, spec, size)),
+        "peaks": _peaks(meant.policy, size, meant.api.now()),
+        "warnings": list(warnings),
+    }
+    return whole, told
+
+
+def _peaks(policy: Policy, running: int, now: dt.datetime) -> list[Json]:
+    """List the events to come with their floors, as they would be now."""
+    events = sorted(policy.peaks, key=lambda one: one.begins)
+    return [
+        {
+            "name": one.name,
+            "at": one.begins.isoformat(),
+            "from": dt.datetime.fromtimestamp(one.course.begins, dt.UTC).isoformat(),
+            "floor": min(obligations.floor_of(one, running), policy.max),
+            "until": dt.datetime.fromtimestamp(
+                one.course.ends(obligations.floor_of(one, running)), dt.UTC
+            ).isoformat(),
+        }
+        for one in events
+        if one.course.ends(obligations.floor_of(one, running)) > now.timestamp()
+    ]
+
+
+def plan(flags: Flags, name: str, *, detailed: bool) -> int:
+    whole, told = _planned(_meant(flags, name, policy=True))
+    printed(flags, whole, render.plan(whole, told), _names(told))
+    return 2 if detailed and any(one.request for one in told) else 0
+
+
+def diff(flags: Flags, name: str) -> int:
+    whole, told = _planned(_meant(flags, name, policy=True))
+    changed = tuple(one for one in told if one.request)
+    text = "\n".join(line for one in changed for line in one.lines)
+    printed(flags, {**whole, "changes": [one.plain() for one in changed]}, text, _names(changed))
+    return 2 if changed else 0
+
+
+def apply(flags: Flags, name: str, *, dry: bool) -> None:
+    meant = _meant(flags, name, policy=True)
+    whole, told = _planned(meant)
+    if not flags.quiet:
+        tell(render.plan(whole, told))
+    if not dry:
+        for one in told:
+            _send(meant.api, one.request)
+        _remember(meant)
+    printed(flags, {**whole, "dryRun": dry}, render.applied(meant.app, told, dry=dry), _names(told))
+
+
+def _remember(meant: Meant) -> None:
+    """Write the events of the policy on the autoscaler, and carry out what is due of them now."""
+    found = scaler(meant.api, meant.names)
+    if found is None or meant.policy is None:
+        return
+    events = obligations.remembered(meant.policy.peaks, meant.api.now())
+    answer = _send(meant.api, held.write(found, held.holds(found), events)) or found
+    size = meant.workload["spec"].get("replicas", 1)
+    _send(meant.api, obligations.carried_out(answer, size, meant.api.now()))
+
+
+def remove(flags: Flags, name: str, *, dry: bool) -> None:
+    meant = _meant(flags, name, policy=False)
+    told = removals(meant.api, meant.names, meant.workload)
+    for one in told if not dry else ():
+        _send(meant.api, one.request)
+    whole: Json = {"apiVersion": VERSION, "kind": "AutoscaleRemoval", "app": meant.app, "dryRun": dry}
+    text = render.applied(meant.app, told, dry=dry) if told else f"{meant.app}: no policy of ours is there"
+    printed(flags, {**whole, "changes": [one.plain() for one in told]}, text, _names(told))
+
+
+def _names(told: tuple[Change, ...]) -> str:
+    return "\n".join(f"{one.kind.lower()}/{one.name}" for one in told)
+
+
+def _send(api: Api, request: Request | None) -> Json | None:
+    """Send a write; one that lost a race says what to run again."""
+    if request is None:
+        return None
+    try:
+        return api.send(request)
+    except Stale as error:
+        raise Conflict(
+            f"{request.resource} {request.name} changed meanwhile; nothing of this write is there",
+            advice="run the same command again",
+        ) from error
+
+
+def surge(flags: Flags, name: str, to: int, until: str, reason: str, *, fit: bool) -> None:  # noqa: PLR0913 - the flags
+    meant = _meant(flags, name, policy=False)
+    found = _scaler(meant)
+    end = _until(until, meant.api.now())
+    most = held.ceiling(found)
+    if to > most:
+        raise UsageError(
+            f"--to {to} is over the maximum {most} of {called(found)}",
+            advice=f"raise spec.autoscaling.max and apply it, or surge to {most}",
+        )
+    to = _room(meant, to, fit=fit)
+    hold = Hold(
+        obligations.SURGE, to, by=holder(), since=_text(meant.api.now()), until=_text(end), why=reason
+    )
+    after = _send(meant.api, held.take(found, hold)) or found
+    _told(flags, meant, after)
+
+
+def _room(meant: Meant, to: int, *, fit: bool) -> int:
+    """Give the size that fits; raise where it is short and nobody said to fit it."""
+    running: int = meant.workload["spec"].get("replicas", 1)
+    if running >= to:
+        return to
+    pod = tried(meant.api, meant.names, meant.workload)
+    for size in range(to, running, -1):
+        lacking = tuple(short(meant.api, meant.names, pod, size, running))
+        if not lacking:
+            return size
+        if not fit:
+            raise UsageError("; ".join(lacking), advice="raise the quota, or take what fits with --fit")
+    return running
+
+
+def _until(text: str, now: dt.datetime) -> dt.datetime:
+    """Read the end of a surge: a duration, a moment, or the next time that a clock of a zone shows."""
+    try:
+        return now + dt.timedelta(seconds=seconds(text))
+    except ValueError:
+        pass
+    clock, _, where = text.partition(" ")
+    try:
+        if len(clock) != 5 or clock[2] != ":":
+            end = moment(text)
+        else:
+            end = _next(dt.time.fromisoformat(clock), where, now)
+    except ValueError as error:
+        raise UsageError(
+            f"--until {text}: {str(error).removeprefix('at: ')}",
+            advice='write it as 3h, as "23:00 Europe/Malta", or as 2026-04-11T22:00Z',
+        ) from error
+    if end <= now:
+        raise UsageError(f"--until {text} is past", advice="give a moment to come")
+    return end
+
+
+def _next(clock: dt.time, where: str, now: dt.datetime) -> dt.datetime:
+    """Give the next moment at which the clocks of a zone show it."""
+    if not where:
+        raise ValueError("it says no zone")
+    local = now + dt.timedelta(days=-1)
+    found = (
+        placed(dt.datetime.combine(local.date() + dt.timedelta(days=day), clock), where) for day in range(4)
+    )
+    return next(one for one in found if one > now)
+
+
+def _scaler(meant: Meant) -> Json:
+    found = scaler(meant.api, meant.names)
+    if found is None:
+        raise UsageError(
+            f"nothing scales {meant.names.kind} {meant.names.deployment}",
+            advice="deployctl autoscale apply FILE makes its autoscaler",
+        )
+    return found
+
+
+def restore(flags: Flags, name: str, *, due: bool) -> None:
+    """End a surge, or carry out what is due."""
+    if not name and not due:
+        raise UsageError("no app is named", advice="deployctl autoscale restore APP, or restore --due")
+    if not name:
+        return _every_due(flags)
+    meant = _meant(flags, name, policy=False)
+    found = scaler(meant.api, meant.names)
+    if found is None:
+        whole = {"apiVersion": VERSION, "kind": "Autoscalers", "items": []}
+        return printed(flags, whole, f"{meant.app}: nothing scales it any more, so nothing is held")
+    request = _due(meant.api, found) if due else held.give_back(found, obligations.SURGE)
+    _told(flags, meant, _send(meant.api, request) or found)
+    return None
+
+
+def _due(api: Api, found: Json) -> Request | None:
+    running = found.get("status", {}).get("currentReplicas") or _replicas(api, found)
+    return obligations.carried_out(found, running, api.now())
+
+
+def _replicas(api: Api, found: Json) -> int:
+    """Count what runs of a ScaledObject's target, which does not say so itself."""
+    ref, where = found["spec"]["scaleTargetRef"], found["metadata"]["namespace"]
+    resource = "statefulsets" if ref.get("kind") == "StatefulSet" else "deployments"
+    try:
+        return int(api.get(path(where, resource, ref["name"]))["spec"].get("replicas", 1))
+    except NotFound:
+        return 1
+
+
+def _every_due(flags: Flags) -> None:
+    """Carry out what is due in the whole namespace; one that somebody writes meanwhile is left to the next time."""
+    api = connect(flags)
+    done = []
+    for one in _all(api):
+        try:
+            after = api.send(request) if (request := _due(api, one)) else None
+        except Stale:
+            tell(f"warning: {called(one)} changed meanwhile; it is left to the next time")
+            continue
+        done += [after] if after else []
+    items = [render.described(one, api.now()) for one in done]
+    text = "\n\n".join(map(render.described_text, items)) or "nothing is due"
+    printed(flags, {"apiVersion": VERSION, "kind": "Autoscalers", "items": items}, text)
+
+
+def _all(api: Api) -> Iterator[Json]:
+    """List what scales anything in the namespace; KEDA's own HorizontalPodAutoscalers stand behind its objects."""
+    for resource in (HPAS, SCALED_OBJECTS):
+        try:
+            every = api.get(path(api.namespace, resource))["items"]
+        except NotFound:
+            continue
+        yield from (one for one in every if not one["metadata"].get("ownerReferences"))
+
+
+def show(flags: Flags, name: str) -> None:
+    api = connect(flags) if not name else None
+    if api is not None:
+        found = list(_all(api))
+    else:
+        meant = _meant(flags, name, policy=False)
+        api, found = meant.api, [_scaler(meant)]
+    items = [render.described(one, api.now()) for one in found]
+    text = "\n\n".join(map(render.described_text, items)) or f"no autoscaler in namespace {api.namespace}"
+    printed(flags, {"apiVersion": VERSION, "kind": "Autoscalers", "items": items}, text)
+
+
+def _told(flags: Flags, meant: Meant, after: Json) -> None:
+    one = render.described(after, meant.api.now())
+    printed(
+        flags,
+        {"apiVersion": VERSION, "kind": "Autoscalers", "items": [one]},
+        render.described_text(one),
+        called(after),
+    )
+
+
+def cron(flags: Flags, image: str, every: int, account: str) -> None:
+    """Print a CronJob."""
+    import yaml
+
+    namespace = flags.namespace or connect(flags).namespace
+    print(yaml.safe_dump(render.cron_job(namespace, image, every, account), sort_keys=False), end="")
+
+
+def _text(at: dt.datetime) -> str:
+    return at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

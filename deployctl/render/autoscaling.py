@@ -1,0 +1,118 @@
+"""Makes words of autoscalers: what a policy changes, what one is held by, what is to come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from deployctl.autoscaling import held, obligations
+from deployctl.autoscaling.applying import Change
+from deployctl.autoscaling.through import called, troubled
+
+Json = dict[str, Any]
+
+
+def plan(whole: Json, told: tuple[Change, ...]) -> str:
+    """Write a plan."""
+    lines = [f"{whole['app']} in {whole['namespace']}", ""]
+    lines += [line for one in told for line in one.lines]
+    lines += ["", "now", *(f"  {one}" for one in whole["now"])]
+    if whole["peaks"]:
+        lines += ["", "peaks", *map(_peak, whole["peaks"])]
+    lines += [f"warning: {one}" for one in whole["warnings"]]
+    return "\n".join(lines)
+
+
+def _peak(one: Json) -> str:
+    return f"  {one['name']}: at least {one['floor']} from {one['from']}, down to none by {one['until']}"
+
+
+def applied(app: str, told: tuple[Change, ...], *, dry: bool) -> str:
+    """Say in one line what was done."""
+    done = [f"{one.verb} {one.kind} {one.name}" for one in told if one.request]
+    said = "; ".join(done) or "nothing to do"
+    return f"{app}: {said}{' (dry run: nothing was written)' if dry and done else ''}"
+
+
+def described(scaler: Json, now: dt.datetime) -> Json:
+    """Give one autoscaler as a document: its size and wish, its bounds, who holds it, what is to come."""
+    own, status = held.own(scaler), scaler.get("status", {})
+    floor = own.floor if own.floor is not None else 0 if held.keda(scaler) else 1
+    to_come = [one for one in obligations.peaks(scaler) if one.course.begins > now.timestamp()]
+    following = to_come[0] if to_come else None
+    return {
+        "scaler": called(scaler),
+        "target": scaler["spec"]["scaleTargetRef"]["name"],
+        "replicas": status.get("currentReplicas"),
+        "wants": status.get("desiredReplicas"),
+        "min": floor,
+        "floor": held.values(scaler).floor,
+        "max": held.ceiling(scaler),
+        "holds": [_hold(one) for one in held.holds(scaler)],
+        "nextPeak": following and {"name": following.name, "at": following.begins.isoformat()},
+        "trouble": troubled(scaler),
+    }
+
+
+def _hold(one: held.Hold) -> Json:
+    return {"holder": one.holder, "floor": one.floor, "by": one.by, "until": one.until, "why": one.why}
+
+
+def described_text(one: Json) -> str:
+    """Write one autoscaler: `held at 20 by surge of ann until 23:00`."""
+    size = (
+        f"{one['replicas']} pods, wants {one['wants']}" if one["replicas"] is not None else "not measured yet"
+    )
+    lines = [f"{one['scaler']} of {one['target']}: {size}; {one['min']} to {one['max']}"]
+    lines += [f"  held at {each['floor']} by {_who(each)}" for each in one["holds"]]
+    if one["nextPeak"]:
+        lines.append(f"  next peak: {one['nextPeak']['name']} at {one['nextPeak']['at']}")
+    if one["trouble"]:
+        lines.append(f"  cannot scale: {one['trouble']}")
+    return "\n".join(lines)
+
+
+def _who(one: Json) -> str:
+    by = f" of {one['by']}" if one["by"] else ""
+    until = f" until {one['until']}" if one["until"] else " until it gives it back"
+    return f"{one['holder']}{by}{until}" + (f": {one['why']}" if one["why"] else "")
+
+
+def cron_job(namespace: str, image: str, minutes: int, account: str) -> Json:
+    """Give a CronJob that carries out what is due, one at a time, as a user without rights on its node."""
+    safe = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    box = {
+        "name": "deployctl",
+        "image": image,
+        "args": ["autoscale", "restore", "--due", "-n", namespace],
+        "command": ["deployctl"],
+        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": safe,
+    }
+    pod = {
+        "serviceAccountName": account,
+        "restartPolicy": "Never",
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [box],
+    }
+    job = {"backoffLimit": 0, "activeDeadlineSeconds": 120, "template": {"spec": pod}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "deployctl-autoscale", "namespace": namespace},
+        "spec": {
+            "schedule": f"*/{minutes} * * * *",
+            "concurrencyPolicy": "Forbid",
+            "successfulJobsHistoryLimit": 1,
+            "failedJobsHistoryLimit": 3,
+            "jobTemplate": {"spec": job},
+        },
+    }
