@@ -50,24 +50,34 @@ def rights(kind: str) -> Rights:
     return (*others, *STATEFUL) if kind == STATEFUL_SET else NEEDED
 
 
+Verb = tuple[str, str, str]  # group, resource, verb
+
+
 def check(api: Api, namespace: str, needed: Rights = NEEDED) -> None:
     """Raise Forbidden, naming every verb that is missing."""
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectRulesReview",
-        "spec": {"namespace": namespace},
-    }
-    rules = api.post(f"{AUTHORIZATION}/selfsubjectrulesreviews", review)["status"]["resourceRules"] or []
-    missing = [one for one in _each(needed) if not _allows(rules, *one) and not _asked(api, namespace, *one)]
-    if missing:
-        verbs = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
+    lacking = missing(api, namespace, needed)
+    if lacking:
+        verbs = ", ".join(f"{verb} {resource}" for _, resource, verb in lacking)
         raise Forbidden(
             f"not allowed in namespace {namespace}: {verbs}",
             advice="docs/rbac.md has the Role that is needed",
         )
 
 
-def _each(needed: Rights) -> Iterator[tuple[str, str, str]]:
+def missing(api: Api, namespace: str, needed: Rights = NEEDED) -> tuple[Verb, ...]:
+    """Give every verb that is not allowed."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    rules = api.post(f"{AUTHORIZATION}/selfsubjectrulesreviews", review)["status"]["resourceRules"] or []
+    unsaid = (one for one in each(needed) if not _allows(rules, *one))
+    return tuple(one for one in unsaid if not _asked(api, namespace, *one))
+
+
+def each(needed: Rights) -> Iterator[Verb]:
+    """Give one verb of one resource after the other."""
     return ((group, resource, verb) for group, resource, verbs in needed for verb in verbs)
 
 

@@ -49,6 +49,11 @@ def page(title: str, parts: Sequence[Part], seen: Mapping[str, Answers] = {}, le
             tag("footer", "Drawn by deployctl from the events of its releases."),
         )
     )
+    return sheet(title, body)
+
+
+def sheet(title: str, body: str) -> str:
+    """Write a whole page around what is HTML already."""
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{styles()}</style>"
@@ -65,8 +70,11 @@ def _header(title: str, seen: Answers | None, lead: str) -> Iterator[str]:
     if seen:
         yield tag("p", escape(seen.closing()), klass=f"closing{' no' if seen.failed else ''}")
     yield tag("p", escape(lead), klass="lead")
-    items = (tag("li", _swatches(kinds) + f" {text}") for kinds, text in LEGEND)
-    yield tag("ul", "".join(items), klass="legend")
+    yield tag("ul", legend(LEGEND), klass="legend")
+
+
+def legend(of: Sequence[tuple[Sequence[str], str]]) -> str:
+    return "".join(tag("li", _swatches(kinds) + f" {text}") for kinds, text in of)
 
 
 def _swatches(kinds: Sequence[str]) -> str:
@@ -74,12 +82,17 @@ def _swatches(kinds: Sequence[str]) -> str:
 
 
 def _part(number: int, part: Part) -> str:
-    title, name = part.of.title or part.of.app, f"release-{number}"
+    return drawn(part, f"{number}. {part.of.title or part.of.app}", f"release-{number}")
+
+
+def drawn(part: Part, heading: str, name: str = "release") -> str:
+    """Draw one release, and list all that happened."""
+    title = part.of.title or part.of.app
     return tag(
         "section",
         "".join(
             (
-                tag("h2", escape(f"{number}. {title}"), id=name),
+                tag("h2", escape(heading), id=name),
                 tag("p", escape(part.says), klass="says") if part.says else "",
                 tag("code", escape(part.command)) if part.command else "",
                 tag("p", "".join(_facts(part.of)), klass="facts"),
