@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from deployctl.autoscaling.through import given_back, resource_of
+from deployctl.autoscaling.held import resource_of
+from deployctl.autoscaling.through import given_back
 from deployctl.by_hand_ordinals import OrdinalsByHand
 from deployctl.memory import ANNOTATION, COST, DETACHED_COST, LABEL, Memory, Settings, annotation
 from deployctl.observe import Snapshot, made, observe, replica_set

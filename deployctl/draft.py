@@ -83,7 +83,7 @@ def checked(draft: Draft) -> str:
 def write(text: str, name: str, *, force: bool) -> None:
     """Write the file; one that is there only by force."""
     try:
-        with Path(name).open("w" if force else "x") as file:
+        with Path(name).open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
         raise there_already(name) from error

@@ -54,7 +54,7 @@ class Census:
     _pods: tuple[Json, ...] = ()
     _dark: Mapping[str, float] = field(
         default_factory=dict
-    )  # since when no Service sends to a pod, by its UID
+    )  # by a pod's UID: since when it is without traffic
 
     def __post_init__(self) -> None:
         self._stop, self._nudge = threading.Event(), threading.Event()

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployctl.autoscaling import held
+from deployctl.autoscaling.held import SCALED_OBJECTS, resource_of
 from deployctl.autoscaling.native import budget_spec, scaler_spec
 from deployctl.autoscaling.policy import Policy
-from deployctl.autoscaling.through import SCALED_OBJECTS, called, resource_of, scalers_of, targets
+from deployctl.autoscaling.through import called, scalers_of, targets
 from deployctl.cluster.api import MERGE_PATCH, Api, NotFound, Request
 from deployctl.cluster.paths import AUTOSCALING, KEDA, POLICY, path
 from deployctl.cluster.view import Names

@@ -23,6 +23,7 @@ from deployctl.memory import FIELD_MANAGER
 
 Json = dict[str, Any]
 
+HPAS, SCALED_OBJECTS = "horizontalpodautoscalers", "scaledobjects"
 ANNOTATION = "deployctl.dev/autoscaling"
 VERSION = 1
 STILL = "Disabled"  # selectPolicy of a side that never scales
@@ -265,9 +266,12 @@ def _ours_alone(behavior: Json) -> bool:
     return behavior.get("scaleUp", DEFAULT_UP) == DEFAULT_UP and down == DEFAULT_DOWN
 
 
+def resource_of(scaler: Json) -> str:
+    return SCALED_OBJECTS if keda(scaler) else HPAS
+
+
 def _patch(scaler: Json, body: Json) -> Request:
     meta = scaler["metadata"]
-    resource = "scaledobjects" if keda(scaler) else "horizontalpodautoscalers"
     body["metadata"]["resourceVersion"] = meta["resourceVersion"]
-    where = path(meta["namespace"], resource, meta["name"])
+    where = path(meta["namespace"], resource_of(scaler), meta["name"])
     return Request("PATCH", where, body, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})

@@ -18,7 +18,7 @@ import msgspec
 
 from deployctl.autoscaling import held
 from deployctl.autoscaling.arithmetic import OF_PODS, SOURCES, named, policy_of, thousandths
-from deployctl.autoscaling.held import Hold
+from deployctl.autoscaling.held import HPAS, SCALED_OBJECTS, Hold, resource_of
 from deployctl.cluster import access
 from deployctl.cluster.api import Api, ApiError, NotFound, Request, Stale, Unreachable
 from deployctl.cluster.paths import path
@@ -31,7 +31,6 @@ from strategies.autoscale import History, Metric, Now, Pod, Policy, Target, floo
 from strategies.model import Observed, Phase
 
 Json = dict[str, Any]
-HPAS, SCALED_OBJECTS = "horizontalpodautoscalers", "scaledobjects"
 RELEASE = "release "
 WORKS = frozenset({"ScalingActive", "AbleToScale", "Active"})  # conditions
 AT_REST = frozenset({"ScalingDisabled", "ScalerNotActive"})  # reasons that are no trouble
@@ -69,10 +68,6 @@ def _owner(api: Api, hpa: Json) -> Json:
     return hpa
 
 
-def resource_of(scaler: Json) -> str:
-    return SCALED_OBJECTS if held.keda(scaler) else HPAS
-
-
 def called(scaler: Json) -> str:
     kind = "ScaledObject" if held.keda(scaler) else "HorizontalPodAutoscaler"
     return f"{kind} {scaler['metadata']['name']}"
@@ -85,8 +80,12 @@ def of_release(scaler: Json) -> Hold | None:
 
 def given_back(scaler: Json) -> Request | None:
     """Build the call that ends whatever a release holds, and leaves a surge as it is."""
-    others = tuple(one for one in held.holds(scaler) if not one.holder.startswith(RELEASE))
-    return held.write(scaler, others) if of_release(scaler) else None
+    return held.write(scaler, _others(scaler)) if of_release(scaler) else None
+
+
+def _others(scaler: Json) -> tuple[Hold, ...]:
+    """Give the holds that no release has."""
+    return tuple(one for one in held.holds(scaler) if not one.holder.startswith(RELEASE))
 
 
 def troubled(scaler: Json) -> str:
@@ -212,14 +211,13 @@ class Scaling:
         self, scaler: Json, look: Snapshot, seen: Observed, now: dt.datetime, clock: float
     ) -> Request | None:
         last = of_release(scaler)
-        known = last if last and last.holder == f"{RELEASE}{self.memory.id}" else None
+        known = last if last and last.holder == self._holder else None
         base = known.floor if known else seen.replicas
         least = max(base, self._needed(scaler, look, seen, now, clock))
         mine = known or Hold(self._holder, by=self.memory.by, since=self.memory.at, why=self.memory.app)
         mine = msgspec.structs.replace(mine, floor=least, still=True)
-        others = (one for one in held.holds(scaler) if not one.holder.startswith(RELEASE))
         self.told = _told(scaler, least, raised=known is not None and least > base)
-        return held.write(scaler, (*others, mine))
+        return held.write(scaler, (*_others(scaler), mine))
 
     @property
     def _holder(self) -> str:

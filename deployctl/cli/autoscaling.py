@@ -9,12 +9,12 @@ from typing import Any
 
 from deployctl.autoscaling import held, obligations
 from deployctl.autoscaling.applying import Change, changes, removals, scaler
-from deployctl.autoscaling.held import Hold
+from deployctl.autoscaling.held import HPAS, SCALED_OBJECTS, Hold
 from deployctl.autoscaling.native import scaler_spec
 from deployctl.autoscaling.outlook import checked, outlook, short, tried
 from deployctl.autoscaling.peak import moment, placed
 from deployctl.autoscaling.policy import Policy
-from deployctl.autoscaling.through import HPAS, SCALED_OBJECTS, called
+from deployctl.autoscaling.through import called
 from deployctl.cli.flags import Flags
 from deployctl.cli.session import connect, is_file, subject, tell
 from deployctl.cli.session import show as printed
@@ -80,18 +80,17 @@ def _planned(meant: Meant) -> tuple[Json, tuple[Change, ...]]:
 def _peaks(policy: Policy, running: int, now: dt.datetime) -> list[Json]:
     """List the events to come with their floors, as they would be now."""
     events = sorted(policy.peaks, key=lambda one: one.begins)
+    whole = ((one, obligations.floor_of(one, running)) for one in events)
     return [
         {
             "name": one.name,
             "at": one.begins.isoformat(),
             "from": dt.datetime.fromtimestamp(one.course.begins, dt.UTC).isoformat(),
-            "floor": min(obligations.floor_of(one, running), policy.max),
-            "until": dt.datetime.fromtimestamp(
-                one.course.ends(obligations.floor_of(one, running)), dt.UTC
-            ).isoformat(),
+            "floor": min(floor, policy.max),
+            "until": dt.datetime.fromtimestamp(one.course.ends(floor), dt.UTC).isoformat(),
         }
-        for one in events
-        if one.course.ends(obligations.floor_of(one, running)) > now.timestamp()
+        for one, floor in whole
+        if one.course.ends(floor) > now.timestamp()
     ]
 
 
@@ -244,8 +243,7 @@ def restore(flags: Flags, name: str, *, due: bool) -> None:
     meant = _meant(flags, name, policy=False)
     found = scaler(meant.api, meant.names)
     if found is None:
-        whole = {"apiVersion": VERSION, "kind": "Autoscalers", "items": []}
-        return printed(flags, whole, f"{meant.app}: nothing scales it any more, so nothing is held")
+        return _listed(flags, [], f"{meant.app}: nothing scales it any more, so nothing is held")
     request = _due(meant.api, found) if due else held.give_back(found, obligations.SURGE)
     _told(flags, meant, _send(meant.api, request) or found)
     return None
@@ -278,8 +276,7 @@ def _every_due(flags: Flags) -> None:
             continue
         done += [after] if after else []
     items = [render.described(one, api.now()) for one in done]
-    text = "\n\n".join(map(render.described_text, items)) or "nothing is due"
-    printed(flags, {"apiVersion": VERSION, "kind": "Autoscalers", "items": items}, text)
+    _listed(flags, items, "nothing is due")
 
 
 def _all(api: Api) -> Iterator[Json]:
@@ -300,18 +297,17 @@ def show(flags: Flags, name: str) -> None:
         meant = _meant(flags, name, policy=False)
         api, found = meant.api, [_scaler(meant)]
     items = [render.described(one, api.now()) for one in found]
-    text = "\n\n".join(map(render.described_text, items)) or f"no autoscaler in namespace {api.namespace}"
-    printed(flags, {"apiVersion": VERSION, "kind": "Autoscalers", "items": items}, text)
+    _listed(flags, items, f"no autoscaler in namespace {api.namespace}")
 
 
 def _told(flags: Flags, meant: Meant, after: Json) -> None:
-    one = render.described(after, meant.api.now())
-    printed(
-        flags,
-        {"apiVersion": VERSION, "kind": "Autoscalers", "items": [one]},
-        render.described_text(one),
-        called(after),
-    )
+    _listed(flags, [render.described(after, meant.api.now())], names=called(after))
+
+
+def _listed(flags: Flags, items: list[Json], nothing: str = "", names: str = "") -> None:
+    """Print autoscalers, or in words that there is none."""
+    text = "\n\n".join(map(render.described_text, items)) or nothing
+    printed(flags, {"apiVersion": VERSION, "kind": "Autoscalers", "items": items}, text, names)
 
 
 def cron(flags: Flags, image: str, every: int, account: str) -> None:

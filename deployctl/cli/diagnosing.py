@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from deployctl.autoscaling.through import targets
 from deployctl.cli.flags import Flags
 from deployctl.cli.looking import kubectl
 from deployctl.cli.session import Subject, connect, is_file, show, subject
@@ -87,11 +88,7 @@ def _perhaps(api: Api, namespace: str, resource: str, **query: str) -> tuple[Jso
 
 
 def _scalers(every: tuple[Json, ...] | None, there: Found) -> tuple[Json, ...] | None:
-    aim = (there.names.kind, there.names.deployment)
-    if every is None:
-        return None
-    targets = ((one, one["spec"]["scaleTargetRef"]) for one in every)
-    return tuple(one for one, target in targets if (target["kind"], target["name"]) == aim)
+    return None if every is None else tuple(one for one in every if targets(one, there.names))
 
 
 def _refused(api: Api, one: Subject | None, there: Found) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from typing import Any
 from deployctl.cli.flags import Flags
 from deployctl.cli.releasing import one_of
 from deployctl.cli.session import connect, tell
+from deployctl.draft import write
 from deployctl.errors import UsageError
 from deployctl.past import history, past
 from deployctl.render import report as render
@@ -81,10 +82,5 @@ def _put(text: str, out: str) -> None:
     if out == "-":
         sys.stdout.write(text)
         return
-    try:
-        Path(out).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"--out {out}: {error.strerror}", advice="name a file that can be written"
-        ) from error
+    write(text, out, force=True)
     tell(f"{out} written")

@@ -186,29 +186,18 @@ def test_growth_in_mid_release_goes_to_both_sides_and_never_under_the_size(strat
     assert release.cluster.serving() == {"wallet:2": 9}
 
 
-def test_idle_pods_that_hide_the_load_raise_the_floor_to_what_the_others_need():
+@pytest.mark.parametrize(("average", "floor"), [(62, 12), (30, 6)], ids=["hides the load", "hides nothing"])
+def test_idle_pods_that_hide_the_load_raise_the_floor_to_what_the_others_need(average, floor):
     """Six at 124 % and six idle ones are 62 % of a target of 60: the autoscaler would stay at six."""
     cluster = Cluster.running()
-    cluster.put("horizontalpodautoscalers", measured(62))
+    cluster.put("horizontalpodautoscalers", measured(average))
     release = Release(cluster, BlueGreen(promote="manual"))
     release.run()
     cluster.tick(120.0)
     again = resumed(release)
     again.strategy = BlueGreen(promote="manual")
     again.run()
-    assert cluster.objects[HPA]["spec"]["minReplicas"] == 12
-
-
-def test_idle_pods_that_hide_nothing_raise_no_floor():
-    cluster = Cluster.running()
-    cluster.put("horizontalpodautoscalers", measured(30))
-    release = Release(cluster, BlueGreen(promote="manual"))
-    release.run()
-    cluster.tick(120.0)
-    again = resumed(release)
-    again.strategy = BlueGreen(promote="manual")
-    again.run()
-    assert cluster.objects[HPA]["spec"]["minReplicas"] == 6
+    assert cluster.objects[HPA]["spec"]["minReplicas"] == floor
 
 
 # -- killed anywhere -------------------------------------------------------------------------------------
