@@ -81,7 +81,7 @@ def _broker(
         "inter.broker.listener.name": "PLAINTEXT", "log.dirs": str(home / "logs"), "num.network.threads": "1",
         "num.io.threads": "2", "offsets.topic.num.partitions": "1", "offsets.topic.replication.factor": "1",
         "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1", "share.coordinator.state.topic.replication.factor": "1",
-        "group.initial.rebalance.delay.ms": "0", "log.flush.interval.messages": "1000000", "replica.lag.time.max.ms": "3000",
+        "group.initial.rebalance.delay.ms": "0", "log.flush.interval.messages": "1000000", "replica.lag.time.max.ms": "30000",
         "broker.session.timeout.ms": "4000", "broker.heartbeat.interval.ms": "500", "auto.create.topics.enable": "false",
         "controlled.shutdown.enable": "false", "group.min.session.timeout.ms": "500", **settings,
     }  # fmt: skip
