@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 import threading
@@ -38,15 +39,20 @@ spec:
 
 @pytest.fixture(scope="module")
 def metrics(cluster: Cluster) -> Iterator[None]:
-    """Let autoscalers see what pods use, for as long as these tests run."""
-    for word in ("on", "off"):
-        command = [sys.executable, "-m", "tests.cluster.bed", "metrics", word]
-        subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-        if word == "on":
-            yield
+    """Let autoscalers see what pods use, for as long as these tests run; no other process turns that off meanwhile."""
+    with (cluster.at.cache / "metrics.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for word in ("on", "off"):
+            command = [sys.executable, "-m", "tests.cluster.bed", "metrics", word]
+            subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+            if word == "on":
+                yield
 
 
-@pytest.fixture(params=["balances", "game-sessions"], ids=["blueGreen", "rolling"])
+ROLLING = pytest.param("game-sessions", marks=pytest.mark.proof)
+
+
+@pytest.fixture(params=["balances", ROLLING], ids=["blueGreen", "rolling"])
 def app(
     request: pytest.FixtureRequest, metrics: None, cluster: Cluster, namespace: str, tmp_path: Path
 ) -> App:

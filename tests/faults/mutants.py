@@ -17,7 +17,9 @@ from deployctl.cli import steering
 from deployctl.cluster.patches import KEY, Writer
 from deployctl.gates.http import Http
 from deployctl.lock import Lock
+from deployctl.observe import Open
 from deployctl.rollout import Rollout
+from deployctl.rounds import Census
 from strategies import blue_green, rolling, steps
 from strategies.analysis import Answer
 from strategies.blue_green import BlueGreen
@@ -92,6 +94,10 @@ def without_an_end_is_no_word(releases_: Any) -> Any:
 def waiting_counts_as_silence(seen: Any, pods: Any, key: str) -> Any:
     waited = seen.waited.get(f"rounds {key}", 0.0) >= steps.SILENT_SECONDS
     return None if waited else SILENT(seen, pods, key)
+
+
+def believes_early_words(_self: Census, _uid: str, word: Any) -> Any:
+    return word.open if word.open.count or word.before is not None else Open()
 
 
 def same_fence(memory: Any, by: str) -> Any:
@@ -197,6 +203,11 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "rounds-cut": _of(
         "open rounds are not waited for", (steps, "rounds_over", nothing), where=("rolling-rounds",)
+    ),
+    "words-too-early": _of(
+        "a pod has no round though it said so before it lost its traffic",
+        (Census, "_believed", believes_early_words),
+        where=("rolling-late-rounds",),
     ),
     "silence": _of(
         "a lost answer counts as a silence as long as the wait",
