@@ -9,6 +9,9 @@ from typing import Any
 from deployctl.prepare import Prepared
 from deployctl.published import Change
 from deployctl.secrecy import HIDDEN, masked
+from deployctl.template import bare
+
+Json = dict[str, Any]
 
 
 def changes(found: Prepared) -> Iterator[Change]:
@@ -18,6 +21,12 @@ def changes(found: Prepared) -> Iterator[Change]:
             "added so that a pod told to go outlives its endpoint" if any(map(path.startswith, ours)) else ""
         )
         yield Change(path, _shown(path, old), _shown(path, new), note)
+
+
+def between(old: Json, new: Json) -> Iterator[Change]:
+    """Give the changes from one template to another."""
+    for path, before, now in unlike(bare(old), bare(new)):
+        yield Change(path, _shown(path, before), _shown(path, now))
 
 
 def _shown(path: str, value: Any) -> str:

@@ -216,7 +216,11 @@ def _hash(one: Past, template: str) -> str:
 
 
 def _target(owner: Json | None) -> Target | None:
-    return Target(revision(owner), hash_of(owner), images(template_in(owner))) if owner else None
+    return target(owner) if owner else None
+
+
+def target(owner: Json) -> Target:
+    return Target(revision(owner), hash_of(owner), images(template_in(owner)))
 
 
 def _time(at: dt.datetime) -> str:

@@ -230,6 +230,18 @@ class Change(Shown, frozen=True):
     note: str = ""
 
 
+class Difference(Shown, frozen=True):
+    """The changes from one revision's template to another's."""
+
+    app: str
+    namespace: str
+    old: Target
+    new: Target
+    changes: tuple[Change, ...]
+    api_version: str = "deployctl.dev/v1alpha1"
+    kind: str = "Difference"
+
+
 class PlannedStep(Shown, frozen=True):
     """One step in words, or several alike; seconds from its beginning to its end."""
 

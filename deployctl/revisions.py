@@ -52,30 +52,36 @@ def left(one: Json, releases: tuple[Entry, ...]) -> Entry | None:
     return last_words(releases).get(digest(template_in(one)))
 
 
-def named(deployment: Json, sets: Iterable[Json], to: str, releases: tuple[Entry, ...]) -> Json:
-    """Find a revision by its number, its hash or the beginning of that; digits alone are a number or a whole hash."""
+def named(
+    deployment: Json, sets: Iterable[Json], to: str, releases: tuple[Entry, ...], *, asked: str = "--to"
+) -> Json:
+    """Find a revision by its number, its hash or the beginning of that; digits alone are a number or a whole hash.
+
+    `asked` says in an error what it was that asked for it.
+    """
     ordered = newest_first(sets)
     name = to.removeprefix(f"{deployment['metadata']['name']}-")
     exact = [one for one in ordered if name in (str(revision(one)), hash_of(one))]
     begin = [one for one in ordered if not name.isdecimal() and hash_of(one).startswith(name)]
     if not exact and len(begin) > 1:
-        raise UsageError(f"--to {to}: several begin so: {listed(begin)}", advice="give more of the hash")
+        raise UsageError(f"{asked} {to}: several begin so: {listed(begin)}", advice="give more of the hash")
     found = exact or begin
     if not found:
-        raise _missing(deployment, ordered, to, name, releases)
+        raise _missing(deployment, ordered, (f"{asked} {to}", name), releases)
     return found[0]
 
 
 def _missing(
-    deployment: Json, sets: tuple[Json, ...], to: str, name: str, releases: tuple[Entry, ...]
+    deployment: Json, sets: tuple[Json, ...], asked: tuple[str, str], releases: tuple[Entry, ...]
 ) -> UsageError:
     """Say what there is instead, and of a revision that the record knows, why it is gone."""
+    said, name = asked
     gone = next((one for one in releases if _had(one, name)), None)
     if gone is None:
-        return UsageError(f"--to {to}: no such revision; there are {listed(sets)}")
+        return UsageError(f"{said}: no such revision; there are {listed(sets)}")
     kept = deployment["spec"].get("revisionHistoryLimit", 10)
     return UsageError(
-        f"--to {to}: its ReplicaSet is gone, for spec.revisionHistoryLimit is {kept}; there are {listed(sets)}",
+        f"{said}: its ReplicaSet is gone, for spec.revisionHistoryLimit is {kept}; there are {listed(sets)}",
         advice=f"release its manifest again; `deployctl history` has its images (release {gone.id})",
     )
 

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "Show what runs, what a release waits for, and how to go on by hand."),
     "why": ("status", "Say why a release stands where it stands."),
     "history": ("history", "List the last releases: how each ended, who, why, what ran."),
+    "diff": ("diff", "Show what changed from one revision to another."),
     "report": ("report", "Write a report of one release: HTML, Markdown or JSON."),
     "promote": ("steer", "Let the waiting preview have the traffic."),
     "pause": ("steer", "Stop the running release at its next safe point."),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,17 @@ NoInput = Annotated[
     typer.Option("--no-input", envvar="DEPLOYCTL_NO_INPUT", help="Never ask: a question becomes exit 2."),
 ]
 
+Ci = Annotated[
+    str,
+    typer.Option(envvar="DEPLOYCTL_CI", help="none, github, gitlab or circleci; else by the environment."),
+]
+Junit = Annotated[
+    str, typer.Option(metavar="FILE", envvar="DEPLOYCTL_JUNIT", help="Write the gates as JUnit XML.")
+]
+Dotenv = Annotated[
+    str, typer.Option(metavar="FILE", envvar="DEPLOYCTL_DOTENV", help="Write the result as NAME=value lines.")
+]
+
 SHARED: dict[str, tuple[Any, Any]] = {
     "namespace": (Namespace, None),
     "context": (Context, None),
@@ -51,6 +63,7 @@ SHARED: dict[str, tuple[Any, Any]] = {
     "color": (Color, "auto"),
     "no_input": (NoInput, False),
 }
+IN_CI: dict[str, tuple[Any, Any]] = {"ci": (Ci, ""), "junit": (Junit, ""), "dotenv": (Dotenv, "")}
 OUTPUTS = ("table", "json", "yaml", "jsonl", "name")
 
 
@@ -68,6 +81,9 @@ class Flags:
     verbose: bool
     color: str
     no_input: bool
+    ci: str = ""
+    junit: str = ""
+    dotenv: str = ""
 
     def __post_init__(self) -> None:
         if self.output not in OUTPUTS:
@@ -81,21 +97,29 @@ class Flags:
         return self.output in {"json", "yaml", "jsonl"}
 
 
-def shared(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the shared flags: its first parameter receives them as one `Flags`."""
+def running(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that runs a release the shared flags, and those for what a CI job leaves."""
+    return shared(command, IN_CI)
+
+
+def shared(
+    command: Callable[..., None], more: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
+) -> Callable[..., None]:
+    """Give a command the shared flags, and `more`: its first parameter receives them as one `Flags`."""
+    known = {**SHARED, **more}
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
-    more = [
+    ours = [
         inspect.Parameter(name, keyword, default=default, annotation=kind)
-        for name, (kind, default) in SHARED.items()
+        for name, (kind, default) in known.items()
     ]
 
     def wired(**given: Any) -> None:
-        flags = Flags(**{name: given.pop(name) for name in SHARED})
+        flags = Flags(**{name: given.pop(name) for name in known})
         command(flags, **given)
 
     wired.__name__, wired.__doc__ = command.__name__, command.__doc__
-    parameters = [*(one.replace(kind=keyword) for one in own), *more]
+    parameters = [*(one.replace(kind=keyword) for one in own), *ours]
     wired.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wired.__annotations__ = {one.name: one.annotation for one in parameters}
     return wired

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.flags import Flags, shared
+from deployctl.cli.flags import Flags, running
 from deployctl.cli.steer import Reason
 
 Subjects = Annotated[
@@ -41,7 +41,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and touch
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-@shared
+@running
 def release(  # noqa: PLR0913 - one parameter a flag
     flags: Flags,
     target: Subjects = "",

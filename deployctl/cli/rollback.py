@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.flags import Flags, shared
+from deployctl.cli.flags import Flags, running
 from deployctl.cli.steer import Fast, Reason
 
 App = Annotated[str, typer.Argument(metavar="[APP]", help="Without it, the app that was released last.")]
@@ -17,7 +17,7 @@ To = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-@shared
+@running
 def rollback(  # noqa: PLR0913 - one parameter a flag
     flags: Flags,
     app: App = "",

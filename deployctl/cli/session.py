@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from deployctl.ci.job import job, silent
 from deployctl.cli.flags import Flags, span
 from deployctl.cluster.api import Api
 from deployctl.cluster.login import Target
@@ -173,22 +174,24 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False, last: bool = True) 
     One command has one result: a run that is not the `last` prints its own only where it is the end all the same.
     """
     app = run.plan.names.app
+    told = job(run, flags.ci, flags.junit, flags.dotenv) if last else silent(run)
     try:
-        with terminated(), closing(run.story):
+        with terminated(), told, closing(run.story):
             result = run.run()
     except KeyboardInterrupt:
-        return _interrupted(run, app, 130)
+        return told.ends(_interrupted(run, app, 130), "interrupted")
     except Interrupted:
-        return _interrupted(run, app, 143)
+        return told.ends(_interrupted(run, app, 143), "interrupted")
     except DeployctlError as error:
         _tell_stopped(run, app, error)
+        told.ends(error.exit_code, "stopped", str(error))
         raise
     code = exit_code(run, result, back=back)
     _tell_end(run, result)
     _tell_flags(app, result.flags)
     if last or code:
         _print(flags, run, result)
-    return code
+    return told.ends(code, run.plan.ended(result), result.reason)
 
 
 def _interrupted(run: Run, app: str, code: int) -> int:

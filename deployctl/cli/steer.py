@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.flags import Flags, shared
+from deployctl.cli.flags import Flags, running, shared
 
 App = Annotated[str, typer.Argument(metavar="APP", help="The app's name, as in its spec file.")]
 Timeout = Annotated[str, typer.Option(envvar="DEPLOYCTL_TIMEOUT", help="Until promoted, such as 30m.")]
@@ -16,7 +16,7 @@ Fast = Annotated[bool, typer.Option("--fast", help="Do not wait for traffic to d
 Proceed = Annotated[bool, typer.Option("--proceed", help="Remove pods though rounds are open on them.")]
 
 
-@shared
+@running
 def promote(flags: Flags, app: App, *, timeout: Timeout = "30m", reason: Reason = "") -> None:
     """Let the waiting preview have the traffic, and see the release to its end.
 
@@ -25,7 +25,7 @@ def promote(flags: Flags, app: App, *, timeout: Timeout = "30m", reason: Reason 
     _go_on(flags, app, timeout, "promote", reason)
 
 
-@shared
+@running
 def finish(flags: Flags, app: App, *, timeout: Timeout = "30m", reason: Reason = "") -> None:
     """Retire the old side now, without waiting for keepOld.
 
@@ -34,7 +34,7 @@ def finish(flags: Flags, app: App, *, timeout: Timeout = "30m", reason: Reason =
     _go_on(flags, app, timeout, "finish", reason)
 
 
-@shared
+@running
 def resume(
     flags: Flags, app: App, *, timeout: Timeout = "30m", proceed: Proceed = False, reason: Reason = ""
 ) -> None:
@@ -56,7 +56,7 @@ def pause(flags: Flags, app: App, *, reason: Reason = "") -> None:
     raise typer.Exit(steering.pause(flags, app, reason))
 
 
-@shared
+@running
 def abort(flags: Flags, app: App, *, fast: Fast = False, reason: Reason = "") -> None:
     """Turn the release round and return to stable, now, whoever runs it.
 

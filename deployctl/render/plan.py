@@ -55,10 +55,10 @@ def _template(one: Plan, paint: Paint) -> Iterator[str]:
     if one.changes:
         yield paint(BOLD, "pod template")
     for change in one.changes:
-        yield from _changed(change, paint)
+        yield from changed(change, paint)
 
 
-def _changed(one: Change, paint: Paint) -> Iterator[str]:
+def changed(one: Change, paint: Paint) -> Iterator[str]:
     """Write one path: what goes in red, what comes in green, in a line where it fits."""
     note = f"  ({one.note})" if one.note else ""
     old, new = paint(RED, one.old), paint(GREEN, one.new)
