@@ -14,6 +14,7 @@ from strategies.model import (
     Arm,
     Begin,
     Clean,
+    Consumers,
     Detach,
     Discard,
     Finish,
@@ -32,6 +33,7 @@ from strategies.model import (
     Service,
     Show,
     Side,
+    Tell,
     Template,
     Turn,
     Valve,
@@ -84,6 +86,7 @@ class World:
     preview: Side = NOBODY
     services: tuple[Service, ...] = (Service("app"),)
     preview_service: PreviewService | None = None
+    consumers: Consumers | None = None
     slices: tuple[frozenset[str], ...] = ()  # for each Service the ready endpoints that it has published
     phase: Phase | None = None
     template: Template = Template.STABLE
@@ -105,13 +108,15 @@ class World:
         *,
         lingers: bool = False,
         preview_service: str = "",
+        consumers: Consumers | None = None,
     ) -> World:
-        """Give a Deployment as its user left it: every pod ready, nothing of ours anywhere."""
+        """Give a Deployment as its user left it: every pod ready, and consuming where the app does; nothing of ours."""
         settings, stable = users or Settings(), Side("stable", lingers=lingers)
         selecting = tuple(map(Service, services))
         front = PreviewService(preview_service) if preview_service else None
-        world = cls(replicas, stable, NOBODY, selecting, front, settings=settings, users=settings)
-        return world.controllers().come().published()
+        world = cls(replicas, stable, NOBODY, selecting, front, consumers, settings=settings, users=settings)
+        world = world.controllers().come().published()
+        return world._each(lambda pod: replace(pod, consumes=consumers is not None))
 
     def apply(self, action: Action) -> World:  # noqa: C901, PLR0912 - one line an action
         """Carry out one action: exactly one write."""
@@ -138,6 +143,8 @@ class World:
                 return self._marked(pod, labelled=False, detached=True)
             case Clean(pod):
                 return self._marked(pod, labelled=False, detached=False)
+            case Tell(pod, consume):
+                return self._marked(pod, consumes=consume)
             case Arm():
                 return self._written(replace(self._last, held=False, paused=True))
             case Finish():
@@ -298,6 +305,7 @@ class World:
             preview=self._shown(self.preview),
             services=self.services,
             preview_service=self.preview_service if self.phase else None,
+            consumers=self.consumers,
             phase=self.phase,
             template=self.template,
             settled=self.settled,
