@@ -127,7 +127,10 @@ def taken_back(seen: Observed) -> Step | None:
     wanted = seen.consumers
     if wanted is None:
         return None
-    if wanted.exclusive and (held := _holding(seen.preview)):
+    held = _holding(seen.preview)
+    if held and (step := _stop(held, BACK_SECONDS)):
+        return step
+    if held and wanted.exclusive:
         return _over_soon(seen, held)
     late = next((pod for pod in _idle(seen.stable) if pod.late_seconds >= wanted.seconds), None)
     if late:

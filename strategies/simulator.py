@@ -108,15 +108,18 @@ class World:
         *,
         lingers: bool = False,
         preview_service: str = "",
-        consumers: Consumers | None = None,
     ) -> World:
-        """Give a Deployment as its user left it: every pod ready, and consuming where the app does; nothing of ours."""
+        """Give a Deployment as its user left it: every pod ready, nothing of ours anywhere."""
         settings, stable = users or Settings(), Side("stable", lingers=lingers)
         selecting = tuple(map(Service, services))
         front = PreviewService(preview_service) if preview_service else None
-        world = cls(replicas, stable, NOBODY, selecting, front, consumers, settings=settings, users=settings)
-        world = world.controllers().come().published()
-        return world._each(lambda pod: replace(pod, consumes=consumers is not None))
+        world = cls(replicas, stable, NOBODY, selecting, front, settings=settings, users=settings)
+        return world.controllers().come().published()
+
+    def consuming(self, consumers: Consumers | None) -> World:
+        """Let every pod that is there consume events, where the app does."""
+        world = self._each(lambda pod: replace(pod, consumes=consumers is not None))
+        return replace(world, consumers=consumers)
 
     def apply(self, action: Action) -> World:  # noqa: C901, PLR0912 - one line an action
         """Carry out one action: exactly one write."""

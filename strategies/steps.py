@@ -308,6 +308,7 @@ def go_back(seen: Observed) -> Step:
     return (
         _readmit(seen)
         or _valve_back(seen)
+        or give_back(seen)
         or _whole_again(seen)
         or taken_back(seen)
         or _hands_off(seen)

@@ -79,10 +79,9 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
             return f"arm the finish: Kubernetes retires the old side at a pod age of {duration(seconds)}"
         case Turn(reason):
             return f"turn round: {reason}"
-        case Return(held=True):
-            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods beside the preview, which serves meanwhile"
-        case Return():
-            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods"
+        case Return(held):
+            beside = " beside the preview, which serves meanwhile" * held
+            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods{beside}"
         case Restore(outcome):
             ends = "promoted" if outcome is Outcome.PROMOTED else "back on stable"
             return f"restore the user's settings; {ends}"

@@ -3,7 +3,7 @@
 One thread, one selector and the standard library, because many pods start at once on few cores:
 asyncio takes twice as long to start, and `http.server` costs several times as much for a new connection.
 What only some pods need lies beside this file and is imported there: rounds over WebSocket (rounds.py), payments
-(payments.py). odds.py serves these pages beside gRPC.
+(payments.py), events (consuming.py). odds.py serves these pages beside gRPC.
 
 Set by the environment (durations are `3s`, `500ms`, `1m`):
 
@@ -18,6 +18,7 @@ Set by the environment (durations are `3s`, `500ms`, `1m`):
     KEEPALIVE_TIMEOUT=75s       closes a connection idle that long, a silent WebSocket too; 0s closes each
                                 after its answer
     BALANCES_URL=               takes payments and books them there, see payments.py
+    EVENTS=                     a folder that it takes events from, see consuming.py
     ROUNDS_LIE=                 /internal/rounds says that none is open
     ROUNDS_COUNT_UP=            ... says one more each time it is asked
     ROUNDS_HANG=                ... never answers
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from consuming import Consumer
     from payments import Payments
     from rounds import Round
 
@@ -150,6 +152,7 @@ class Platform:
         self.bets: dict[str, Fields] = {}
         self.bookings: dict[str, Fields] = {}
         self.payments = payments(settings)
+        self.consumer = consumer(settings)
         self.open_rounds: dict[str, float] = {}
         self.closed_rounds: dict[str, Fields] = {}
         self.rounds_opened = self.rounds_asked = self.asked = 0
@@ -196,6 +199,10 @@ class Platform:
                 return self.close_round(name)
             case "GET", ["internal", "rounds"]:
                 return self.rounds_page()
+            case "GET", ["internal", "consume"] if self.consumer:
+                return self.consumer.page()
+            case "POST", ["internal", "consume"] if self.consumer:
+                return self.consumer.tell(request.fields())
             case "GET", ["healthz"]:
                 return self.settings.healthz_status, {}
             case "GET", ["readyz"]:
@@ -308,6 +315,15 @@ def payments(settings: Settings) -> "Payments | None":
     from payments import Payments
 
     return Payments(settings.balances_url, settings.balances_connections, settings.balances_timeout_seconds)
+
+
+def consumer(settings: Settings) -> "Consumer | None":
+    """Give what takes events, where there is a queue."""
+    if not os.environ.get("EVENTS"):
+        return None
+    from consuming import Consumer
+
+    return Consumer(settings, dict(os.environ), seconds(os.environ.get("EVENT_TAKES", "5ms")))
 
 
 def balance(player: str) -> int:

@@ -267,7 +267,7 @@ def _entered(patches: list[Any]) -> Iterator[None]:
 def _means(stage: Stage) -> Iterator[None]:
     """Make every run with the rehearsal's means: `Run` holds the real ones as its default."""
     means = stage.world.means()
-    fields = ("view", "stages", "census", "clock", "tick_seconds")
+    fields = ("view", "stages", "census", "consumers", "clock", "tick_seconds")
     real = releases.REAL
     before = {name: getattr(real, name) for name in (*fields, "lock")}
     ours = {**{name: getattr(means, name) for name in fields}, "lock": stage.lock}

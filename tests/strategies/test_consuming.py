@@ -178,3 +178,8 @@ def test_of_many_pods_the_number_is_told():
     many = tuple(replace(old(**MUTE), name=f"old-{number}") for number in range(4))
     step = consuming.go_over(seen(side("old", *many), new()))
     assert step == Wait("consumers", "4 pods to consume no more", 30.0)
+
+
+def test_a_pod_whose_process_is_about_to_end_is_told_to_stop():
+    ending = side("new", ending=(Pod("newer", consumes=True),))
+    assert consuming.taken_back(seen(old(), ending, SHARED)) == Tell("newer", consume=False)

@@ -25,7 +25,7 @@ def check(strategy, size, services=("app",), front="", consumers=None, **others)
     dark = isinstance(strategy, Rolling)
     no_room = dark and strategy.surge == NOTHING and size > 1
     others.setdefault("reserve", strategy.batch.of(size) if no_room else 0)
-    world = World.at_rest(size, services, preview_service=front, consumers=consumers)
+    world = World.at_rest(size, services, preview_service=front).consuming(consumers)
     return Checker(strategy, world, dark=dark, most=size + 1, **others).run()
 
 
