@@ -1,14 +1,15 @@
 """Asks pods whether they consume events, tells them to, and believes what they say afterwards.
 
 A pod's word counts for as long as it is fresh. What a pod was told is no word of its own: until it says so itself
-it is unknown, and so is one that is told and does not heed it.
+it is unknown, and so is one that is told and does not heed it. A word is taken once the pod was told under our seal
+to stay as it is: then it refuses what a process of before, or of a release of before, sent and was late to arrive.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +50,7 @@ class Order:
 class Consumers(Repeated):
     """The consumers in the pods that it was told to ask; `port` finds the number of the page's port on a pod.
 
-    `seal` is told with each order: a pod that knows a later one of the same release may refuse what comes late.
+    `seal` goes with each order; of two that sort as text the later one counts, whichever arrives first.
     """
 
     page: Consumes
@@ -57,12 +58,13 @@ class Consumers(Repeated):
     post: Post
     port: Callable[[Json], int | None]
     wake: Callable[[], None]
-    seal: Mapping[str, Any] = field(default_factory=dict)
+    seal: str = ""
     clock: Callable[[], float] = time.monotonic
     _pods: tuple[Json, ...] = ()
     _said: dict[str, tuple[float, Word]] = field(default_factory=dict)
     _since: dict[str, float] = field(default_factory=dict)  # since when a pod says nothing
     _orders: dict[str, Order] = field(default_factory=dict)
+    _sealed: set[str] = field(default_factory=set)  # pods that know our seal
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -124,7 +126,7 @@ class Consumers(Repeated):
         port = self.port(pod)
         if port is None:
             return "it has no such port"
-        body = {"consume": consume, **self.seal}
+        body = {"consume": consume, "seal": self.seal}
         try:
             status, answer = self.post(
                 pod["metadata"]["name"], port, self.page.path or "/", body, TIMEOUT_SECONDS
@@ -166,7 +168,17 @@ class Consumers(Repeated):
             self._since.pop(uid, None)
 
     def said(self, pod: Json) -> Word:
-        """Ask one pod."""
+        """Ask one pod, and where it does not know our seal yet, tell it to stay as it is."""
+        word = self.asked(pod)
+        if word.consumes is None or _uid(pod) in self._sealed:
+            return word
+        if failed := self._told(pod, consume=word.consumes):
+            return Word(None, failed)
+        self._sealed.add(_uid(pod))
+        return word
+
+    def asked(self, pod: Json) -> Word:
+        """Ask one pod, and tell it nothing."""
         port, path = self.port(pod), self.page.path or "/"
         if port is None:
             return Word(None, "it has no such port")

@@ -84,7 +84,7 @@ def _mute(api: Api, consumes: Consumes, service: Json, pods: Iterable[Json]) -> 
     port = partial(port_of, service=service, wanted=consumes.port)
     asking = Consumers(consumes, through(api, namespace), posting(api, namespace), port, lambda: None)
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        words = list(threads.map(asking.said, several))
+        words = list(threads.map(asking.asked, several))
     for pod, word in zip(several, words, strict=True):
         if word.consumes is None:
             yield f"{pod['metadata']['name']} does not say whether it consumes: {word.unheard}"

@@ -218,7 +218,7 @@ class Rollout:
         if page is None or not page.told:
             return None
         port = partial(port_of, service=self.view.look().services[0], wanted=page.port)
-        seal = {"release": self.memory.id, "fence": self.memory.fence}
+        seal = f"{self.memory.at}/{self.memory.fence:06}"
         post = posting(self.api, self.view.names.namespace)
         return self.consumers(page, self._proxy(), post, port, self.view.signal.ring, seal, self.clock)
 

@@ -83,8 +83,7 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
             beside = " beside the preview, which serves meanwhile" * held
             return f"bring stable {seen.stable.revision} back to {seen.replicas} pods{beside}"
         case Restore(outcome):
-            ends = "promoted" if outcome is Outcome.PROMOTED else "back on stable"
-            return f"restore the user's settings; {ends}"
+            return f"restore the user's settings; {'promoted' if outcome is Outcome.PROMOTED else 'back on stable'}"
 
 
 def _to_consume(*, consume: bool) -> str:

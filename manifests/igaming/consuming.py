@@ -4,7 +4,8 @@ The queue is a folder, EVENTS, as a broker with one consumer group is: an event 
 into `taken` has it, and what was handled is a line of `handled`: the event, the revision and the pod. What is taken
 and not handled when the process ends is lost; so a pod that is told to stop ends what it has in hand first.
 
-    EVENTS=/queue               takes events from there, once it is told to: POST /internal/consume {"consume": true}
+    EVENTS=/queue               takes events from there, once it is told to: POST /internal/consume
+                                {"consume": true, "seal": "..."}
     EVENT_TAKES=5ms             how long one takes
     CONSUMES=paused             or `asPeers`: from the start where a pod of its revision behind PEERS_URL does;
                                 or `consuming`: from the start, which no release can allow
@@ -41,7 +42,7 @@ class Consumer:
         self.settings, self.folder, self.event_seconds = settings, Path(env["EVENTS"]), event_seconds
         self.holds, self.peers = bool(env.get("HOLDS")), env.get("PEERS_URL", "")
         self.deaf = bool(env.get("CONSUME_DEAF"))
-        self.told: Fields = {}
+        self.told, self.seal = False, ""
         self.consuming = self.wanted = False
         self.wake = threading.Event()
         start = env.get("CONSUMES", "paused")
@@ -55,15 +56,15 @@ class Consumer:
         return None if self.deaf else (200, {"consuming": self.consuming})
 
     def tell(self, fields: Fields) -> "tuple[int, Fields] | None":
-        """Do as an order says; not as one that comes after a later one of the same release."""
-        before, consume = self.told, fields.get("consume")
+        """Do as an order says, unless one with a later seal came first: that one counts."""
+        consume, seal = fields.get("consume"), str(fields.get("seal", ""))
         if self.deaf:
             return None
         if not isinstance(consume, bool):
             raise ValueError('expected {"consume": true} or false')  # noqa: TRY004 a client's mistake
-        if before.get("release") == fields.get("release") and fence(before) > fence(fields):
-            return 409, {"error": f"a later order of release {fields.get('release')} came first"}
-        self.told = fields
+        if seal < self.seal:
+            return 409, {"error": f"the order of {self.seal} came first"}
+        self.told, self.seal = True, seal
         self.want(wanted=consume)
         return 200, {"consuming": self.consuming}
 
@@ -141,12 +142,6 @@ class Consumer:
             self.write("holders", f"{'took' if alone else 'BESIDE-ANOTHER'} {self.who}")
             self.take_events()
             self.write("holders", f"let-go {self.who}")
-
-
-def fence(order: Fields) -> int:
-    """Say how late an order is among those of its release: whoever takes it over counts one more."""
-    found = order.get("fence")
-    return found if isinstance(found, int) else 0
 
 
 def locked(file: "TextIO") -> bool:

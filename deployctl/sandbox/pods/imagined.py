@@ -36,6 +36,7 @@ class Process:
     code: int
     asked: int = 0
     consumes: bool = False
+    seal: str = ""
 
     @property
     def ready_at(self) -> float:
@@ -137,8 +138,10 @@ class Imagined:
     ) -> tuple[int, bytes, str] | None:
         """Do what the example application would do of what it is told: consume, or stop."""
         process = self._processes.get(_uid(pod))
-        if process and path == CONSUME and process.env.get("EVENTS"):
-            process.consumes = bool(body["consume"])
+        if process and self.running(pod) and path == CONSUME and process.env.get("EVENTS"):
+            if body["seal"] < process.seal:
+                return 409, b"{}", "application/json"
+            process.consumes, process.seal = bool(body["consume"]), body["seal"]
         return self.ask(pod, port, path, "http", timeout_seconds)
 
     def consumes(self, pod: Json) -> bool:
