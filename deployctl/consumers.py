@@ -60,11 +60,13 @@ class Consumers(Repeated):
     wake: Callable[[], None]
     seal: str = ""
     clock: Callable[[], float] = time.monotonic
+    confirm: Callable[[], None] = lambda: None  # that the release is ours still; raises where it is not
     _pods: tuple[Json, ...] = ()
     _said: dict[str, tuple[float, Word]] = field(default_factory=dict)
     _since: dict[str, float] = field(default_factory=dict)  # since when a pod says nothing
     _orders: dict[str, Order] = field(default_factory=dict)
     _sealed: set[str] = field(default_factory=set)  # pods that know our seal
+    _shown: dict[str, bool | None] = field(default_factory=dict)  # when the loop was woken last
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -141,17 +143,16 @@ class Consumers(Repeated):
 
     def once(self, each: Each[Word] = map) -> None:
         """Ask every pod once, and wake the loop where something new was said."""
-        pods, before = self._pods, self.words()
-        asked = self.clock()
+        pods, asked = self._pods, self.clock()
         for pod, said in zip(pods, each(self.said, pods), strict=True):
             self._take(_uid(pod), said, asked)
         there = {_uid(pod) for pod in self._pods}
         for kept in (self._said, self._since, self._orders):
             for gone in kept.keys() - there:
                 kept.pop(gone, None)
-        if {uid: one.consumes for uid, one in self.words().items()} != {
-            uid: one.consumes for uid, one in before.items()
-        }:
+        shown = {uid: one.consumes for uid, one in self.words().items()}
+        if shown != self._shown:
+            self._shown = shown
             self.wake()
 
     def _take(self, uid: str, said: Word, asked: float) -> None:
@@ -172,10 +173,18 @@ class Consumers(Repeated):
         word = self.asked(pod)
         if word.consumes is None or _uid(pod) in self._sealed:
             return word
-        if failed := self._told(pod, consume=word.consumes):
+        if failed := self._confirmed() or self._told(pod, consume=word.consumes):
             return Word(None, failed)
         self._sealed.add(_uid(pod))
         return word
+
+    def _confirmed(self) -> str:
+        """Say why nobody is to be told anything; nothing where the release is ours still."""
+        try:
+            self.confirm()
+        except DeployctlError as error:
+            return printable(str(error))[:200]
+        return ""
 
     def asked(self, pod: Json) -> Word:
         """Ask one pod, and tell it nothing."""

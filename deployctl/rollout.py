@@ -220,7 +220,8 @@ class Rollout:
         port = partial(port_of, service=self.view.look().services[0], wanted=page.port)
         seal = f"{self.memory.at}/{self.memory.fence:06}"
         post = posting(self.api, self.view.names.namespace)
-        return self.consumers(page, self._proxy(), post, port, self.view.signal.ring, seal, self.clock)
+        ours = partial(self.lock.confirm, TRUST_SECONDS)
+        return self.consumers(page, self._proxy(), post, port, self.view.signal.ring, seal, self.clock, ours)
 
     def said(self) -> tuple[str, ...]:
         """Give what the gates said so far, and which rounds were cut, for the record."""

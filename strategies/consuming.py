@@ -177,9 +177,11 @@ def _wait(pods: tuple[Pod, ...], what: str, wanted: Consumers) -> Step | None:
 
 
 def _names(pods: tuple[Pod, ...]) -> str:
-    """Name up to three pods: `wallet-1 and wallet-2`; of more the number says enough."""
-    names = [pod.name for pod in pods]
-    return f"{len(names)} pods" if len(names) > 3 else " and ".join(names)
+    """Name up to three pods: `wallet-1, wallet-2 and wallet-3`; of more the number says enough."""
+    *first, last = [pod.name for pod in pods]
+    if len(pods) > 3:
+        return f"{len(pods)} pods"
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _doubt(pod: Pod) -> str:

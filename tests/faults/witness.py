@@ -252,10 +252,15 @@ class Witness:
         if trying and len(old) < len(consuming) and not self.scenario.rolling:
             self.say("C", "early", f"{pod['metadata']['name']} consumes before the shift")
         writer = self.stage.writing
-        if writer and writer.number in self.fenced:
-            first = self.calls_when_fenced[writer.number] == len(writer.calls)
-            if not first:
-                self.say("I4", "tell", f"{writer.command} told {pod['metadata']['name']}, fenced")
+        if writer and writer.number in self.fenced and not self._on_its_way(writer):
+            self.say("I4", "tell", f"{writer.command} told {pod['metadata']['name']}, fenced")
+
+    def _on_its_way(self, writer: Process) -> bool:
+        """Say whether a call of a process that was taken over from was sent, or trusted its lock, before that."""
+        since = self.fenced[writer.number]
+        trusted = self.stage.world.now - writer.asked_lock_at <= TRUST_SECONDS
+        first = self.calls_when_fenced[writer.number] == len(writer.calls)
+        return first or (writer.asked_lock_at <= since and trusted)
 
     def _deployment_changed(self, event: Event) -> None:
         writer, before, after = self.stage.writing, event.before, event.object
