@@ -83,10 +83,11 @@ class Queue:
         return [" ".join(line.split(" ")[:2]) for line in (self.folder / "holders").read_text().splitlines()]
 
 
-def made(sandbox: Practice, tmp_path: Path, name: str, mode: str, **env: str) -> tuple[PracticeApp, Queue]:
+def made(  # noqa: PLR0913 - what differs from test to test
+    sandbox: Practice, tmp_path: Path, name: str, mode: str, queue: Queue, **env: str
+) -> PracticeApp:
     """Install a service of the example platform that takes events, and let its pods begin."""
     shutil.copytree(EXAMPLE / name, tmp_path / name)
-    queue = Queue(tmp_path / "queue")
     where = namespace(sandbox, f"events-{abs(hash(str(tmp_path))) % 10**6}")
     app = PracticeApp(sandbox, where, name, tmp_path / name)  # type: ignore[arg-type]
     app.env(EVENTS=str(queue.folder), **env)
@@ -94,7 +95,7 @@ def made(sandbox: Practice, tmp_path: Path, name: str, mode: str, **env: str) ->
     app.install()
     tell(app, consume=True)
     app.env(REVISION="r2")
-    return app, queue
+    return app
 
 
 def consuming(spec: dict[str, Any], mode: str) -> None:
@@ -110,7 +111,8 @@ def tell(app: PracticeApp, *, consume: bool) -> None:
 
 
 def test_a_preview_handles_no_event_before_it_is_promoted_and_then_all(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     app.strategy(keepOld="1s")
     with queue.busy(), app.load(rate=50.0) as load:
         waits = app.release("--promote", "manual")
@@ -129,7 +131,8 @@ def test_a_preview_handles_no_event_before_it_is_promoted_and_then_all(sandbox, 
 
 
 def test_an_aborted_preview_has_handled_nothing(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     with queue.busy():
         assert app.release("--promote", "manual").returncode == 4
         done = app.run("abort", app.name)
@@ -138,7 +141,8 @@ def test_an_aborted_preview_has_handled_nothing(sandbox, tmp_path):
 
 
 def test_a_rollback_while_the_old_side_stands_gives_it_the_events_again(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     app.strategy(keepOld="60s")
     with queue.busy():
         releasing = app.start("release", str(app.spec))
@@ -152,7 +156,8 @@ def test_a_rollback_while_the_old_side_stands_gives_it_the_events_again(sandbox,
 
 
 def test_a_rollback_after_the_end_hands_the_events_over_too(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     app.strategy(keepOld="0s")
     with queue.busy():
         assert app.release().returncode == 0
@@ -163,7 +168,8 @@ def test_a_rollback_after_the_end_hands_the_events_over_too(sandbox, tmp_path):
 
 
 def test_a_rolling_release_lets_the_events_go_over_with_the_last_batch(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "game-sessions", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "game-sessions", "pauseUntilPromote", queue)
     app.strategy(batch=3, bake="1s")
     with queue.busy(), app.load("/", rate=50.0, post="rounds", post_share=0.0) as load:
         done = app.release()
@@ -174,7 +180,8 @@ def test_a_rolling_release_lets_the_events_go_over_with_the_last_batch(sandbox, 
 
 
 def test_a_rolling_release_that_is_aborted_half_way_leaves_the_events_where_they_were(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "game-sessions", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "game-sessions", "pauseUntilPromote", queue)
     app.strategy(batch=3, bake="60s")
     with queue.busy():
         releasing = app.start("release", str(app.spec))
@@ -186,7 +193,8 @@ def test_a_rolling_release_that_is_aborted_half_way_leaves_the_events_where_they
 
 
 def test_a_preview_that_consumes_from_its_start_is_turned_round(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     app.env(CONSUMES="consuming")
     with queue.busy():
         done = app.release()
@@ -196,7 +204,8 @@ def test_a_preview_that_consumes_from_its_start_is_turned_round(sandbox, tmp_pat
 
 
 def test_pods_that_do_not_say_whether_they_consume_stop_a_release_before_it_begins(sandbox, tmp_path):
-    app, _queue = made(sandbox, tmp_path, "balances", "handOver")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "handOver", queue)
     app.edit("deployctl.yaml", lambda spec: spec["spec"]["consumes"].update(path="/internal/eat"))
     before = app.get("deployment")["metadata"]["resourceVersion"]
     done = app.release()
@@ -207,7 +216,8 @@ def test_pods_that_do_not_say_whether_they_consume_stop_a_release_before_it_begi
 
 @pytest.mark.parametrize("name", ["balances", "game-sessions"])
 def test_two_pods_never_hold_at_once(sandbox, tmp_path, name):
-    app, queue = made(sandbox, tmp_path, name, "handOver", HOLDS="1")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, name, "handOver", queue, HOLDS="1")
     app.strategy(**({"keepOld": "1s"} if name == "balances" else {"batch": 3, "bake": "1s"}))
     with queue.busy():
         done = app.release()
@@ -221,7 +231,8 @@ def test_two_pods_never_hold_at_once(sandbox, tmp_path, name):
 @pytest.mark.parametrize("then", ["resume", "rollback"])
 @pytest.mark.parametrize("dies_at", ["shift 100%", "to consume no more", "pods to consume\n"])
 def test_killed_in_the_middle_of_a_hand_over_there_is_one_holder_in_the_end(sandbox, tmp_path, dies_at, then):
-    app, queue = made(sandbox, tmp_path, "balances", "handOver", HOLDS="1")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "handOver", queue, HOLDS="1")
     app.strategy(keepOld="1s")
     with queue.busy():
         releasing = app.start("release", str(app.spec), "--verbose")
@@ -238,7 +249,8 @@ def test_killed_in_the_middle_of_a_hand_over_there_is_one_holder_in_the_end(sand
 
 
 def test_the_plan_says_who_consumes_and_when(sandbox, tmp_path):
-    app, _queue = made(sandbox, tmp_path, "balances", "handOver")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "handOver", queue)
     done = app.run("plan", str(app.spec))
     assert done.returncode == 0, done.stderr
     shifted, stop, begin = (
@@ -254,7 +266,8 @@ def test_the_plan_says_who_consumes_and_when(sandbox, tmp_path):
 
 
 def test_a_group_of_its_own_is_told_of_and_nothing_is_done_to_pods(sandbox, tmp_path):
-    app, _queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     app.strategy(keepOld="1s")
     group = {"mode": "separateGroup", "group": "settlement-${preview}"}
     app.edit("deployctl.yaml", lambda spec: spec["spec"].update(consumes=group))
