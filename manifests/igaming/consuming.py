@@ -1,7 +1,7 @@
 """Takes events from a queue, when it is told to: the consumer of a pod of app.py.
 
 The queue is a folder, EVENTS, as a broker with one consumer group is: an event is a file in `new`, whoever renames it
-into `taken` has it, and what was handled is a line of `handled`: the event, the revision and the pod. What is taken
+into `taken` has it, and what was handled is a line of `handled`: the event, the revision, the pod, when. What is taken
 and not handled when the process ends is lost; so a pod that is told to stop ends what it has in hand first.
 
     EVENTS=/queue               takes events from there, once it is told to: POST /internal/consume
@@ -121,7 +121,7 @@ class Consumer:
             except OSError:  # another pod was faster
                 continue
             time.sleep(self.event_seconds)
-            self.write("handled", f"{event.name} {self.who}")
+            self.handled(event.name)
             mine.unlink()
             return True
         return False
@@ -141,7 +141,7 @@ class Consumer:
                 event = member.poll(POLL_SECONDS)
                 if event is not None and event.error() is None:
                     time.sleep(self.event_seconds)
-                    self.write("handled", f"{event.value().decode()} {self.who}")
+                    self.handled(event.value().decode())
                     member.commit(event, asynchronous=False)
         finally:
             member.close()
@@ -149,6 +149,9 @@ class Consumer:
     @property
     def who(self) -> str:
         return f"{self.settings.revision} {self.settings.pod}"
+
+    def handled(self, event: str) -> None:
+        self.write("handled", f"{event} {self.who} {time.time():.3f}")
 
     def write(self, file: str, line: str) -> None:
         """Add a line to a file that all pods write to; so short a write is whole (O_APPEND)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +80,18 @@ class Queue:
         lost = self.sent - len(counted)
         return {"lost": lost, "twice": sum(many > 1 for many in counted.values())}
 
+    def gap(self) -> float:
+        """Measure the longest time in which nobody took an event, by when they were taken."""
+        times = sorted(
+            float(line.split(" ")[3]) for line in (self.folder / "handled").read_text().splitlines()
+        )
+        return max(b - a for a, b in pairwise(times))
+
     def holders(self) -> list[str]:
         return [" ".join(line.split(" ")[:2]) for line in (self.folder / "holders").read_text().splitlines()]
 
 
-def made(  # noqa: PLR0913 - what differs from test to test
-    sandbox: Practice, tmp_path: Path, name: str, mode: str, queue: Queue, **env: str
-) -> PracticeApp:
+def made(sandbox: Practice, tmp_path: Path, name: str, mode: str, queue: Queue, **env: str) -> PracticeApp:
     """Install a service of the example platform that takes events, and let its pods begin."""
     shutil.copytree(EXAMPLE / name, tmp_path / name)
     where = namespace(sandbox, f"events-{abs(hash(str(tmp_path))) % 10**6}")
@@ -121,7 +127,8 @@ def test_a_preview_handles_no_event_before_it_is_promoted_and_then_all(sandbox, 
         assert queue.turns() == ["r1"]
         done = app.run("promote", app.name)
         assert done.returncode == 0, done.stderr
-    print(f"\n{queue.sent} events: {Counter(revision for _, revision in queue.handled())}; {load.report}")
+    handled = Counter(revision for _, revision in queue.handled())
+    print(f"\n{queue.sent} events: {handled}, nobody took any for {queue.gap():.2f} s; {load.report}")
     assert (queue.turns(), queue.wrong()) == (["r1", "r2"], {"lost": 0, "twice": 0})
     assert load.report.failed == 0, load.report
     told = waits.stderr + done.stderr
@@ -171,9 +178,10 @@ def test_a_rolling_release_lets_the_events_go_over_with_the_last_batch(sandbox, 
     queue = Queue(tmp_path / "queue")
     app = made(sandbox, tmp_path, "game-sessions", "pauseUntilPromote", queue)
     app.strategy(batch=3, bake="1s")
-    with queue.busy(), app.load("/", rate=50.0, post="rounds", post_share=0.0) as load:
+    with queue.busy(), app.load("/", rate=50.0, post_share=0.0) as load:
         done = app.release()
-    print(f"\n{queue.sent} events: {Counter(revision for _, revision in queue.handled())}; {load.report}")
+    handled = Counter(revision for _, revision in queue.handled())
+    print(f"\n{queue.sent} events: {handled}, nobody took any for {queue.gap():.2f} s; {load.report}")
     assert done.returncode == 0, done.stderr
     assert (queue.turns(), queue.wrong()) == (["r1", "r2"], {"lost": 0, "twice": 0})
     assert load.report.failed == 0, load.report
@@ -280,3 +288,32 @@ def test_a_group_of_its_own_is_told_of_and_nothing_is_done_to_pods(sandbox, tmp_
     done = app.release()
     assert done.returncode == 0, done.stderr
     assert "to consume" not in done.stderr
+
+
+def test_a_pod_that_starts_at_rest_does_as_its_peers_do(sandbox, tmp_path):
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
+    app.strategy(keepOld="0s")
+    app.edit("deployctl.yaml", lambda spec: spec["spec"]["consumes"].update(atStart="asPeers"))
+    app.env(CONSUMES="asPeers", PEERS_URL=app.url(PAGE))
+    with queue.busy():
+        done = app.release()
+        assert done.returncode == 0, done.stderr
+        for pod in app.pods():
+            where = f"/api/v1/namespaces/{app.namespace}/pods/{pod['metadata']['name']}"
+            app.cluster.api.send(Request("DELETE", where))  # type: ignore[attr-defined]
+            app.cluster.wait(lambda: says(app) == [True] * 6, what="the newborn to consume")
+    assert (queue.turns(), queue.wrong()["twice"]) == (["r1", "r2"], 0)
+
+
+def says(app: PracticeApp) -> list[bool]:
+    """Give what each live pod says, once all of them are ready."""
+    pods = app.pods()
+    names = [pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"] in app.endpoints()]
+    return [json.loads(app_page(app, name))["consuming"] for name in names]
+
+
+def app_page(app: PracticeApp, name: str) -> bytes:
+    where = f"/api/v1/namespaces/{app.namespace}/pods/{name}:8080/proxy{PAGE}"
+    page: bytes = app.cluster.api.raw(Request("GET", where), 5.0)[1]  # type: ignore[attr-defined]
+    return page
