@@ -236,6 +236,7 @@ def test_two_pods_never_hold_at_once(sandbox, tmp_path, name):
     assert not [one for one in queue.holders() if "BESIDE" in one], queue.holders()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("then", ["resume", "rollback"])
 @pytest.mark.parametrize("dies_at", ["shift 100%", "to consume no more", "pods to consume\n"])
 def test_killed_in_the_middle_of_a_hand_over_there_is_one_holder_in_the_end(sandbox, tmp_path, dies_at, then):
