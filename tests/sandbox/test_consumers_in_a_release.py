@@ -217,7 +217,7 @@ def test_pods_that_do_not_say_whether_they_consume_stop_a_release_before_it_begi
     app.edit("deployctl.yaml", lambda spec: spec["spec"]["consumes"].update(path="/internal/eat"))
     before = app.get("deployment")["metadata"]["resourceVersion"]
     done = app.release()
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 2, done.stderr
     assert "does not say whether it consumes: /internal/eat: 404" in done.stderr
     assert app.get("deployment")["metadata"]["resourceVersion"] == before
 
