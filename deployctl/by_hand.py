@@ -14,6 +14,7 @@ from typing import Any
 from deployctl.autoscaling.held import resource_of
 from deployctl.autoscaling.through import given_back
 from deployctl.by_hand_ordinals import OrdinalsByHand
+from deployctl.gates.http import port_of
 from deployctl.memory import ANNOTATION, COST, DETACHED_COST, LABEL, Memory, Settings, annotation
 from deployctl.observe import Snapshot, made, observe, replica_set
 from deployctl.observe import Witness as Nothing
@@ -63,6 +64,7 @@ class ByHand:
             self._deployment(old),
             *self._ours(seen),
             *self._front(seen),
+            *self._consumers(seen),
             *self._clean(seen),
         )
 
@@ -107,6 +109,22 @@ class ByHand:
         if front and there:
             undo = self._select(front.name, {HASH: None}, forget=True)
             yield f"{self.kubectl} delete service {front.name}" if made(there, self.memory.app) else undo
+
+    def _consumers(self, seen: Observed) -> Iterator[str]:
+        """Tell every pod of stable to consume, the preview's having ended; under a later seal than any of ours."""
+        page, pods = self.memory.consumes, self.look.pods
+        port = port_of(pods[0], self.look.services[0], page.port) if page and pods else None
+        if page is None or not page.told or port is None:
+            return
+        mine = selector_of(self.look.deployment)
+        gone = f"-l '{mine},{HASH}={seen.preview.revision}'"
+        yield f"{self.kubectl} wait --for=delete pods {gone} --timeout=10m || true"
+        chosen = f"-l '{mine},{HASH}={seen.stable.revision}'"
+        names = f"$({self.kubectl} get pods {chosen} -o jsonpath='{{.items[*].metadata.name}}')"
+        space = self.look.deployment["metadata"]["namespace"]
+        where = f"/api/v1/namespaces/{space}/pods/$pod:{port}/proxy{page.path}"
+        order = '{\\"consume\\": true, \\"seal\\": \\"$(date -u +%FT%TZ)/999999\\"}'
+        yield f'for pod in {names}; do echo "{order}" | {self.kubectl} create --raw {where} -f -; done'
 
     def _clean(self, seen: Observed) -> Iterator[str]:
         chosen = f"-l '{selector_of(self.look.deployment)}'"

@@ -48,4 +48,11 @@ FOUND = {
         "A pod was believed to have no round by words from before it lost its traffic: a round that came through a "
         "node that had not heard of it yet was cut."
     ),
+    "rolling-holder/dropBefore@183/rollback": (
+        "A pod whose order to begin got lost was told again only when its time was over, and the release turned round: "
+        "nothing woke the loop."
+    ),
+    "blue-green-holder/lockLost@79/resume": (
+        "A process that had lost its lock still told pods to stay as they are, under its own seal."
+    ),
 }

@@ -107,11 +107,6 @@ def told_is_done(self: Consumers, uid: str, said: Word, now: float) -> Word:
     return Word(order.consume if order else said.consumes, "")
 
 
-def told_under_no_lock(self: Rollout, look: Any, seen: Any, action: Any) -> None:
-    with patch.object(self.lock, "confirm", lambda *_: None):
-        TELL(self, look, seen, action)
-
-
 def same_fence(memory: Any, by: str) -> Any:
     return msgspec.structs.replace(memory, by=by)
 
@@ -126,7 +121,6 @@ def gates_say_yes(seen: Any, stage: Any, *_: Any) -> None:
 
 PATCH, KEPT, RESTORE = Writer._patch, Writer._kept, Writer._restore
 PROMOTE, PIN, NEXT = BlueGreen._promote, steps.pin, Rolling._next
-TELL = Rollout._tell
 SENT, BEAR, POST_INIT = Rollout._sent, Rollout._bear, Rollout.__post_init__
 MEASURE, WORDS, SILENT = Http.measure, record.last_words, steps._silent
 
@@ -286,12 +280,6 @@ MUTANTS: dict[str, Mutant] = {
         "the way back tells no pod of stable",
         *((steps, name, nothing) for name in ("give_back", "taken_back")),
         where=("blue-green-abort-holder",),
-    ),
-    "told-under-no-lock": _of(
-        "a pod is told without a look at the lock",
-        (Rollout, "_tell", told_under_no_lock),
-        where=("blue-green-holder",),
-        faults=("lockLost",),
     ),
     "fence-not-raised": _of(
         "who takes over does not raise the fence",

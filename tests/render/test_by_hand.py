@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 
 import msgspec
 
 from deployctl.by_hand import ByHand
+from deployctl.consumes import Consumes
 from deployctl.memory import ANNOTATION, PREVIEW_OF
 from deployctl.observe import Snapshot
 from tests.render import objects
@@ -89,3 +91,23 @@ def test_a_preview_service_of_the_users_is_unpinned() -> None:
 def test_without_the_old_replica_set_there_is_no_way_by_hand() -> None:
     look = waiting()
     assert commands(replace(look, replica_sets=look.replica_sets[1:])) == ()
+
+
+def test_the_consumers_of_stable_are_told_once_those_of_the_preview_have_ended(tmp_path) -> None:
+    page = Consumes(mode="handOver", path="/internal/consume", port=8080, at_start="paused")
+    look = shifted()
+    memory = msgspec.structs.replace(look.memory, consumes=page)
+    told = ByHand(f"{tmp_path}/kubectl -n igaming", look, memory).commands()
+    wait, tell = told[-3:-1]
+    assert f"wait --for=delete pods -l 'app.kubernetes.io/name=wallet,pod-template-hash={NEW}'" in wait
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text('#!/bin/sh\ncase "$*" in *"get pods"*) echo one two;; *) echo "$@"; cat;; esac\n')
+    kubectl.chmod(0o755)
+    done = subprocess.run(["/bin/sh", "-c", tell], text=True, capture_output=True, check=True)
+    where, order, *_ = done.stdout.splitlines()
+    assert where == (
+        "-n igaming create --raw /api/v1/namespaces/igaming/pods/one:8080/proxy/internal/consume -f -"
+    )
+    assert json.loads(order)["consume"] is True
+    assert json.loads(order)["seal"] > f"{memory.at}/{memory.fence:06}"
+    assert len(done.stdout.splitlines()) == 4
