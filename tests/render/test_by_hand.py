@@ -99,14 +99,14 @@ def test_the_consumers_of_stable_are_told_once_those_of_the_preview_have_ended(t
     memory = msgspec.structs.replace(look.memory, consumes=page)
     told = ByHand(f"{tmp_path}/kubectl -n igaming", look, memory).commands()
     wait, tell = told[-3:-1]
-    assert f"wait --for=delete pods -l 'app.kubernetes.io/name=wallet,pod-template-hash={NEW}'" in wait
+    assert f"wait --for=delete pods -l 'app=wallet,pod-template-hash={NEW}'" in wait
     kubectl = tmp_path / "kubectl"
-    kubectl.write_text('#!/bin/sh\ncase "$*" in *"get pods"*) echo one two;; *) echo "$@"; cat;; esac\n')
+    kubectl.write_text('#!/bin/sh\ncase "$*" in *"get pods"*) echo one two;; *) echo "called $*"; cat;; esac\n')
     kubectl.chmod(0o755)
     done = subprocess.run(["/bin/sh", "-c", tell], text=True, capture_output=True, check=True)
     where, order, *_ = done.stdout.splitlines()
     assert where == (
-        "-n igaming create --raw /api/v1/namespaces/igaming/pods/one:8080/proxy/internal/consume -f -"
+        "called -n igaming create --raw /api/v1/namespaces/igaming/pods/one:8080/proxy/internal/consume -f -"
     )
     assert json.loads(order)["consume"] is True
     assert json.loads(order)["seal"] > f"{memory.at}/{memory.fence:06}"
