@@ -3,7 +3,7 @@
 One thread, one selector and the standard library, because many pods start at once on few cores:
 asyncio takes twice as long to start, and `http.server` costs several times as much for a new connection.
 What only some pods need lies beside this file and is imported there: rounds over WebSocket (rounds.py), payments
-(payments.py). odds.py serves these pages beside gRPC.
+(payments.py), a ledger in PostgreSQL (ledger.py). odds.py serves these pages beside gRPC.
 
 Set by the environment (durations are `3s`, `500ms`, `1m`):
 
@@ -18,6 +18,7 @@ Set by the environment (durations are `3s`, `500ms`, `1m`):
     KEEPALIVE_TIMEOUT=75s       closes a connection idle that long, a silent WebSocket too; 0s closes each
                                 after its answer
     BALANCES_URL=               takes payments and books them there, see payments.py
+    LEDGER=                     keeps bets, bookings and rounds in PostgreSQL, see ledger.py
     ROUNDS_LIE=                 /internal/rounds says that none is open
     ROUNDS_COUNT_UP=            ... says one more each time it is asked
     ROUNDS_HANG=                ... never answers
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from ledger import Ledger
     from payments import Payments
     from rounds import Round
 
@@ -81,6 +83,7 @@ class Settings:
         self.drains = env.get("ON_SIGTERM", "exit") == "drain"
         self.keepalive_seconds = seconds(env.get("KEEPALIVE_TIMEOUT", "75s"))
         self.rounds_moods = {mood for mood in ROUNDS_MOODS if env.get(f"ROUNDS_{mood}")}
+        self.ledger, self.ledger_connections = env.get("LEDGER", ""), int(env.get("LEDGER_CONNECTIONS", "2"))
         self.balances_url = env.get("BALANCES_URL", "")
         self.balances_connections = int(env.get("BALANCES_CONNECTIONS", "8"))
         self.balances_timeout_seconds = seconds(env.get("BALANCES_TIMEOUT", "2s"))
@@ -149,7 +152,7 @@ class Platform:
         self.started = time.monotonic()
         self.bets: dict[str, Fields] = {}
         self.bookings: dict[str, Fields] = {}
-        self.payments = payments(settings)
+        self.payments, self.ledger = payments(settings), ledger(settings)
         self.open_rounds: dict[str, float] = {}
         self.closed_rounds: dict[str, Fields] = {}
         self.rounds_opened = self.rounds_asked = self.asked = 0
@@ -187,7 +190,7 @@ class Platform:
             case "POST", ["payments"] if self.payments:
                 return self.payments.pay(request.fields())
             case "POST", ["rounds"]:
-                return 201, self.open_round()
+                return self.open_round(request.fields())
             case "GET", ["rounds", "ws"]:
                 return request.handshake()
             case "GET", ["rounds", name]:
@@ -207,12 +210,14 @@ class Platform:
     def readiness(self) -> int:
         return 200 if time.monotonic() - self.started >= self.settings.ready_after_seconds else 503
 
-    def place_bet(self, fields: Fields) -> tuple[int, Fields]:
+    def place_bet(self, fields: Fields) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
         """Give the first answer again for a transaction seen before; the bet's id is the same in every pod."""
         player, stake, name = fields.get("player"), fields.get("stake"), fields.get("round")
         if not isinstance(player, str) or not isinstance(stake, int | float) or stake <= 0:
             raise ValueError("a bet needs a player and a stake over 0")
         transaction = str(fields.get("transaction") or f"{self.settings.pod}-{self.asked}")
+        if self.ledger:
+            return self.ledger.bet(transaction, player, int(stake), name)
         if transaction in self.bets:
             return 200, self.bets[transaction]
         if str(name) in self.closed_rounds:
@@ -221,11 +226,13 @@ class Platform:
         remember(self.bets, transaction, bet)
         return 201, bet
 
-    def book(self, fields: Fields) -> tuple[int, Fields]:
+    def book(self, fields: Fields) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
         """Book a player's cents once for a transaction; the booking's id is the same in every pod."""
         player, cents, transaction = fields.get("player"), fields.get("cents"), fields.get("transaction")
         if not isinstance(player, str) or not isinstance(cents, int) or not isinstance(transaction, str):
             raise ValueError("a booking needs a transaction, a player and cents")  # noqa: TRY004 as above
+        if self.ledger:
+            return self.ledger.booking(transaction, player, cents)
         if transaction in self.bookings:
             return 200, self.bookings[transaction]
         booking: Fields = {"booking": f"booking-{transaction}", "player": player, "cents": cents}
@@ -247,21 +254,28 @@ class Platform:
             count += self.rounds_asked
         return 200, {"open": count, "oldestSeconds": oldest_seconds, "oldest_seconds": oldest_seconds}
 
-    def open_round(self) -> Fields:
+    def open_round(self, fields: Fields) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
+        """Open a round of this pod; with a ledger one that any pod can close, once for the name that a player gives it."""
         self.rounds_opened += 1
         name = f"{self.settings.pod}-{self.rounds_opened}"
+        if self.ledger:
+            return self.ledger.open_round(str(fields.get("round") or name))
         self.open_rounds[name] = time.monotonic()
-        return {"round": name, "state": "open"}
+        return 201, {"round": name, "state": "open"}
 
-    def round(self, name: str) -> tuple[int, Fields]:
+    def round(self, name: str) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
+        if self.ledger:
+            return self.ledger.round(name)
         if name in self.open_rounds:
             return 200, {"round": name, "state": "open"}
         if name in self.closed_rounds:
             return 200, self.closed_rounds[name]
         return 404, {"error": f"round {name} is not of this pod"}
 
-    def close_round(self, name: str) -> tuple[int, Fields]:
+    def close_round(self, name: str) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
         """Close a round; twice is once."""
+        if self.ledger:
+            return self.ledger.close_round(name)
         if self.open_rounds.pop(name, None) is not None:
             remember(self.closed_rounds, name, {"round": name, "state": "closed"})
         return self.round(name)
@@ -308,6 +322,15 @@ def payments(settings: Settings) -> "Payments | None":
     from payments import Payments
 
     return Payments(settings.balances_url, settings.balances_connections, settings.balances_timeout_seconds)
+
+
+def ledger(settings: Settings) -> "Ledger | None":
+    """Give what keeps the books for all pods, where there is one."""
+    if not settings.ledger:
+        return None
+    from ledger import Ledger
+
+    return Ledger(settings.ledger, settings.ledger_connections, settings.revision, settings.pod)
 
 
 def balance(player: str) -> int:
