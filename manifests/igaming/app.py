@@ -190,13 +190,13 @@ class Platform:
             case "POST", ["payments"] if self.payments:
                 return self.payments.pay(request.fields())
             case "POST", ["rounds"]:
-                return self.open_round(request.fields())
+                return self.begin_round(request.fields())
             case "GET", ["rounds", "ws"]:
                 return request.handshake()
             case "GET", ["rounds", name]:
-                return self.round(name)
+                return self.ledger.round(name) if self.ledger else self.round(name)
             case "POST", ["rounds", name, "close"]:
-                return self.close_round(name)
+                return self.ledger.close_round(name) if self.ledger else self.close_round(name)
             case "GET", ["internal", "rounds"]:
                 return self.rounds_page()
             case "GET", ["healthz"]:
@@ -254,28 +254,30 @@ class Platform:
             count += self.rounds_asked
         return 200, {"open": count, "oldestSeconds": oldest_seconds, "oldest_seconds": oldest_seconds}
 
-    def open_round(self, fields: Fields) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
-        """Open a round of this pod; with a ledger one that any pod can close, once for the name that a player gives it."""
+    def begin_round(self, fields: Fields) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
+        """Open a round; with a ledger one that any pod can close, once for the name that a player gives it."""
+        if self.ledger:
+            self.rounds_opened += 1
+            return self.ledger.open_round(
+                str(fields.get("round") or f"{self.settings.pod}-{self.rounds_opened}")
+            )
+        return 201, self.open_round()
+
+    def open_round(self) -> Fields:
         self.rounds_opened += 1
         name = f"{self.settings.pod}-{self.rounds_opened}"
-        if self.ledger:
-            return self.ledger.open_round(str(fields.get("round") or name))
         self.open_rounds[name] = time.monotonic()
-        return 201, {"round": name, "state": "open"}
+        return {"round": name, "state": "open"}
 
-    def round(self, name: str) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
-        if self.ledger:
-            return self.ledger.round(name)
+    def round(self, name: str) -> tuple[int, Fields]:
         if name in self.open_rounds:
             return 200, {"round": name, "state": "open"}
         if name in self.closed_rounds:
             return 200, self.closed_rounds[name]
         return 404, {"error": f"round {name} is not of this pod"}
 
-    def close_round(self, name: str) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
+    def close_round(self, name: str) -> tuple[int, Fields]:
         """Close a round; twice is once."""
-        if self.ledger:
-            return self.ledger.close_round(name)
         if self.open_rounds.pop(name, None) is not None:
             remember(self.closed_rounds, name, {"round": name, "state": "closed"})
         return self.round(name)
