@@ -20,6 +20,7 @@ from deployctl.cluster import patches
 from deployctl.cluster.api import Api, Request, Stale, Unreachable
 from deployctl.cluster.ordinal_patches import writer_of
 from deployctl.cluster.view import Names, View
+from deployctl.consumers import Consumers
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.flags.moving import Mover
 from deployctl.gates.stage import Stages
@@ -102,7 +103,10 @@ def fresh(ready: Prepared, app: App, *, content: str) -> Plan:
     """Plan a release that has not begun; `content` is the digest of its spec and manifests."""
     memory = _memory(ready.names, ready.deployment, Phase.TRYING, ready.stable, ready.preview)
     memory = msgspec.structs.replace(
-        memory, strategy=app.spec.strategy.kind, preview_service=app.preview_service
+        memory,
+        strategy=app.spec.strategy.kind,
+        preview_service=app.preview_service,
+        consumes=app.spec.consumes,
     )
     plan = Plan(
         ready.names,
@@ -260,6 +264,7 @@ class Means:
     lock: Callable[[Api, str, str, str], Lock] = Lock
     stages: Callable[[Callable[[], None]], Stages] = Stages
     census: Callable[..., Census] = Census
+    consumers: Callable[..., Consumers] = Consumers
     clock: Callable[[], float] = time.monotonic
     tick_seconds: float = TICK_SECONDS
 
@@ -406,6 +411,7 @@ class Run:
             clock=self.means.clock,
             stages=self.means.stages,
             census=self.means.census,
+            consumers=self.means.consumers,
             tick_seconds=self.means.tick_seconds,
         )
         try:

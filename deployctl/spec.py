@@ -16,6 +16,7 @@ from msgspec.structs import force_setattr
 
 from deployctl import document, manifest, plugins
 from deployctl.autoscaling.policy import Policy
+from deployctl.consumes import Consumes
 from deployctl.document import Document, Place, Table
 from deployctl.errors import Problem, SpecError
 from deployctl.flags.values import check_places
@@ -381,6 +382,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     census: where the requests of a release in flight can be counted
     autoscaling: how many pods it has, written by `autoscale apply`
     flags: where feature flags are, and for whom they are evaluated
+    consumes: how it takes events, where it does
     """
 
     workload: Workload
@@ -390,8 +392,13 @@ class Spec(Struct, frozen=True, kw_only=True):
     census: Census | None = None
     autoscaling: Policy | None = None
     flags: Flags | None = None
+    consumes: Consumes | None = None
 
     def __post_init__(self) -> None:
+        if self.workload.stateful_set and self.consumes and self.consumes.told:
+            raise ValueError(
+                f"consumes: {self.consumes.mode} needs old and new pods side by side, and a StatefulSet has one of each name; expected separateGroup"
+            )
         if (lost := self._asks_no_provider()) is not None:
             raise ValueError(
                 f"gates: {lost} asks for a flag and no provider is named; expected flags: {{provider: ...}}"

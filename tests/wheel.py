@@ -13,6 +13,7 @@ CARRIED = (
     "deployctl/__main__.py",
     "strategies/rolling.py",
     "deployctl/manifests/igaming/app.py",
+    "deployctl/manifests/igaming/consuming.py",
     "deployctl/manifests/igaming/payments.py",
     "deployctl/manifests/igaming/rounds.py",
     "deployctl/manifests/igaming/balances/deployctl.yaml",

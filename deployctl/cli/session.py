@@ -16,6 +16,7 @@ from deployctl.ci.job import job, silent
 from deployctl.cli.flags import Flags, span
 from deployctl.cluster.api import Api
 from deployctl.cluster.login import Target
+from deployctl.consumes import Consumes
 from deployctl.errors import Conflict, DeployctlError, SpecError, UsageError
 from deployctl.record import Kept, Record, Word, now
 from deployctl.releases import Run, holder
@@ -109,6 +110,14 @@ def flags_of(kept: Kept) -> FlagsOfApp | None:
     """Tell which flags the app's releases move; without a readable record none are known."""
     try:
         return from_canonical(kept.spec or {}).spec.flags
+    except SpecError:
+        return None
+
+
+def consumes_of(kept: Kept) -> Consumes | None:
+    """Tell how the app's consumers go over; without a readable record no pod is told anything."""
+    try:
+        return from_canonical(kept.spec or {}).spec.consumes
     except SpecError:
         return None
 

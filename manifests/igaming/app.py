@@ -3,7 +3,7 @@
 One thread, one selector and the standard library, because many pods start at once on few cores:
 asyncio takes twice as long to start, and `http.server` costs several times as much for a new connection.
 What only some pods need lies beside this file and is imported there: rounds over WebSocket (rounds.py), payments
-(payments.py), a ledger in PostgreSQL (ledger.py). odds.py serves these pages beside gRPC.
+(payments.py), a ledger in PostgreSQL (ledger.py), events (consuming.py). odds.py serves these pages beside gRPC.
 
 Set by the environment (durations are `3s`, `500ms`, `1m`):
 
@@ -19,6 +19,7 @@ Set by the environment (durations are `3s`, `500ms`, `1m`):
                                 after its answer
     BALANCES_URL=               takes payments and books them there, see payments.py
     LEDGER=                     keeps bets, bookings and rounds in PostgreSQL, see ledger.py
+    EVENTS=                     a folder that it takes events from, see consuming.py
     ROUNDS_LIE=                 /internal/rounds says that none is open
     ROUNDS_COUNT_UP=            ... says one more each time it is asked
     ROUNDS_HANG=                ... never answers
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from consuming import Consumer
     from ledger import Ledger
     from payments import Payments
     from rounds import Round
@@ -153,6 +155,7 @@ class Platform:
         self.bets: dict[str, Fields] = {}
         self.bookings: dict[str, Fields] = {}
         self.payments, self.ledger = payments(settings), ledger(settings)
+        self.consumer = consumer(settings)
         self.open_rounds: dict[str, float] = {}
         self.closed_rounds: dict[str, Fields] = {}
         self.rounds_opened = self.rounds_asked = self.asked = 0
@@ -199,6 +202,10 @@ class Platform:
                 return self.ledger.close_round(name) if self.ledger else self.close_round(name)
             case "GET", ["internal", "rounds"]:
                 return self.rounds_page()
+            case "GET", ["internal", "consume"] if self.consumer:
+                return self.consumer.page()
+            case "POST", ["internal", "consume"] if self.consumer:
+                return self.consumer.tell(request.fields())
             case "GET", ["healthz"]:
                 return self.settings.healthz_status, {}
             case "GET", ["readyz"]:
@@ -333,6 +340,15 @@ def ledger(settings: Settings) -> "Ledger | None":
     from ledger import Ledger
 
     return Ledger(settings.ledger, settings.ledger_connections, settings.revision, settings.pod)
+
+
+def consumer(settings: Settings) -> "Consumer | None":
+    """Give what takes events, where there is a queue."""
+    if not os.environ.get("EVENTS"):
+        return None
+    from consuming import Consumer
+
+    return Consumer(settings, dict(os.environ), seconds(os.environ.get("EVENT_TAKES", "5ms")))
 
 
 def balance(player: str) -> int:

@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from deployctl import errors
 from deployctl.cli import COMMANDS, app
-from deployctl.cluster.access import NEEDED, PREVIEW_SERVICE, SCALED, STATEFUL
+from deployctl.cluster.access import NEEDED, PREVIEW_SERVICE, SCALED, STATEFUL, TELL_PODS
 from deployctl.spec import read
 from strategies.analysis import Analysis, Answer, Measurement
 from tests.docs import machine, written
@@ -187,7 +187,9 @@ def test_every_right_is_explained_and_in_the_role() -> None:
     needed: dict[tuple[str, str], frozenset[str]] = {}
     for group, resource, verbs in (*NEEDED, *STATEFUL, *SCALED):
         needed[group, resource] = needed.get((group, resource), frozenset()) | frozenset(verbs)
-    preview = {(group, resource, frozenset(verbs)) for group, resource, verbs in PREVIEW_SERVICE}
+    preview = {
+        (group, resource, frozenset(verbs)) for group, resource, verbs in (*PREVIEW_SERVICE, *TELL_PODS)
+    }
     assert told == preview | {(group, resource, verbs) for (group, resource), verbs in needed.items()}
     role = yaml.safe_load((ROOT / "manifests/rbac/role.yaml").read_text())
     given = {

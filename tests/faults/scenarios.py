@@ -15,6 +15,7 @@ import yaml
 from deployctl.cli import releasing, returning, steering
 from deployctl.memory import LABEL
 from deployctl.sandbox.faults import Fault
+from deployctl.sandbox.pods.imagined import CONSUME
 from deployctl.sandbox.store import Event
 from tests.faults.pods import Playing
 from tests.faults.stage import FLAGS, NAMESPACE, Stage
@@ -60,6 +61,7 @@ class Scenario:
     late_seconds: float = (
         0.0  # from an old pod's being told to leave to a round on it: a node has not heard yet
     )
+    consumes: str = ""  # how its consumers go over
     quota: int | None = None  # pods that the namespace has room for
     scaled: tuple[tuple[float, int], ...] = ()  # seconds after the act begins, and to how many
     latency: tuple[float, float] | None = None  # of the controllers
@@ -91,6 +93,8 @@ class Scenario:
             drain |= {"rounds": {"path": "/internal/rounds"}, "timeout": "10m"}
         workload = {"manifests": ["app.yaml"], "deployment": APP, "services": list(self.services)}
         spec = {"workload": workload, "strategy": self.strategy, "drain": drain, "gates": gates}
+        if self.consumes:
+            spec["consumes"] = {"mode": self.consumes, "path": CONSUME, "atStart": "paused"}
         return {
             "apiVersion": "deployctl.dev/v1alpha1",
             "kind": "App",
@@ -102,7 +106,8 @@ class Scenario:
         one = _example("deployment")
         box = one["spec"]["template"]["spec"]["containers"][0]
         box["image"] = image
-        box["env"] += [{"name": key, "value": value} for key, value in env.items()]
+        events = {"EVENTS": "/queue"} if self.consumes else {}
+        box["env"] += [{"name": key, "value": value} for key, value in {**env, **events}.items()]
         if self.lasting:
             box["lifecycle"] = {"preStop": {"sleep": {"seconds": 5}}}
         one["spec"]["replicas"] = self.size
@@ -130,6 +135,8 @@ class Scenario:
         for one in self.objects():
             stage.api.create(one)
         stage.world.pass_time(SETTLE_SECONDS + 20 * max(self.latency or (0,)))
+        for pod in stage.world.cluster.store.list("pods", NAMESPACE) if self.consumes else ():
+            stage.world.runtime.employ(pod)  # type: ignore[attr-defined]
         return stage
 
     def meanwhile(self, stage: Stage) -> None:
@@ -316,6 +323,25 @@ SCENARIOS: dict[str, Scenario] = {
         _rolling("grows", load=((0.0, 60), (1.0, 150)), lasting=True, autoscaled=True),
         _blue_green("slow", latency=SLOW),
         _rolling("slow", latency=SLOW),
+        _blue_green("consumers", consumes="pauseUntilPromote"),
+        _rolling("consumers", consumes="pauseUntilPromote"),
+        _blue_green("holder", consumes="handOver"),
+        _rolling("holder", consumes="handOver"),
+        _blue_green("holder-of-1", consumes="handOver", size=1),
+        _blue_green("rollback-holder", before=RELEASED, act=("rollback",), ends=OLD, consumes="handOver"),
+        _blue_green(
+            "rollback-consumers", before=RELEASED, act=("rollback",), ends=OLD, consumes="pauseUntilPromote"
+        ),
+        _blue_green(
+            "abort-holder", before=(("release", dies(7)),), act=("abort",), ends=OLD, consumes="handOver"
+        ),
+        _rolling(
+            "abort-holder",
+            before=(("release", dies(8, "services")),),
+            act=("abort",),
+            ends=OLD,
+            consumes="handOver",
+        ),
         _blue_green("of-1", size=1),
         _rolling("of-1", size=1),
         _blue_green("of-6", size=6),

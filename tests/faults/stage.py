@@ -74,7 +74,7 @@ class Weather(Faults):
     def around(self, call: Call, go: Callable[[], Any]) -> Any:
         process = self.stage.now_on
         self.stage.called(process, call)
-        if self.stage.mute and "/proxy" in call.path:
+        if self.stage.mute and "/proxy" in call.path and not self.stage.heard_out(call.path):
             raise Refused(503, "ServiceUnavailable", "error trying to reach service: nobody answers")
         answer = super().around(call, lambda: self.stage.carried_out(process, call, go))
         self.stage.answered(process, call, answer)
@@ -93,6 +93,7 @@ class Stage:
         self.now_on = self.nobody
         self.writing: Process | None = None  # whose write is being carried out
         self.mute = False  # whether no pod can be asked anything
+        self.heard_out: Callable[[str], bool] = lambda _path: False  # whom one can ask all the same
         self.skew_seconds = 0.0  # of the wall clock that commands read
         self.before_call: Callable[[Process, Call], None] = lambda _process, _call: None
         self.heard: list[Callable[[Process, Call, Any], None]] = []
@@ -267,7 +268,7 @@ def _entered(patches: list[Any]) -> Iterator[None]:
 def _means(stage: Stage) -> Iterator[None]:
     """Make every run with the rehearsal's means: `Run` holds the real ones as its default."""
     means = stage.world.means()
-    fields = ("view", "stages", "census", "clock", "tick_seconds")
+    fields = ("view", "stages", "census", "consumers", "clock", "tick_seconds")
     real = releases.REAL
     before = {name: getattr(real, name) for name in (*fields, "lock")}
     ours = {**{name: getattr(means, name) for name in fields}, "lock": stage.lock}

@@ -150,7 +150,7 @@ def _import(at: Layout, name: str, below: Sequence[bytes], now: str) -> None:
 
 
 _IMAGES = {
-    "localhost/igaming": (("app.py", "payments.py", "rounds.py"), (_python,)),
+    "localhost/igaming": (("app.py", "consuming.py", "payments.py", "rounds.py"), (_python,)),
     "localhost/igaming-odds": (("odds.py", "app.py"), (_python, _grpc)),
     "localhost/igaming-ledger": (("app.py", "ledger.py", "payments.py", "rounds.py"), (_python, _psycopg)),
 }
