@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "finish": ("steer", "Retire the old side now, without waiting for keepOld."),
     "rollback": ("rollback", "Go back: out of a running release, or to an earlier revision."),
     "gate": ("gate", "Ask gates now; list and explain the kinds there are."),
-    "flag": ("flag", "See and set a feature flag of an app, at every endpoint."),
+    "flag": ("flag", "See, set, keep and put back feature flags of an app, at every endpoint."),
     "autoscale": ("autoscale", "Set how many pods an app has, raise that for an event, put it back."),
     "sandbox": ("sandbox", "Practise without a cluster: one of local processes, up in a second."),
     "init": ("init", "Write a spec file for a Deployment that runs."),

@@ -114,7 +114,7 @@ def test_every_yaml_snippet_reads(snippet: Block, tmp_path: Path) -> None:
         (tmp_path / name).write_text((ROOT / "manifests/igaming/balances" / name).read_text())
     if top[0] == "apiVersion":
         (tmp_path / "deployctl.yaml").write_text(snippet.text)
-    elif top[0] in {"gates", "strategy", "drain"}:
+    elif top[0] in {"gates", "strategy", "drain", "flags"}:
         (tmp_path / "deployctl.yaml").write_text(whole(snippet.text))
     else:
         return
