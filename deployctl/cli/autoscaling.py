@@ -12,7 +12,7 @@ from deployctl.autoscaling.applying import Change, changes, removals, scaler
 from deployctl.autoscaling.held import HPAS, SCALED_OBJECTS, Hold
 from deployctl.autoscaling.native import scaler_spec
 from deployctl.autoscaling.outlook import checked, outlook, short, tried
-from deployctl.autoscaling.peak import moment, placed
+from deployctl.autoscaling.peak import until
 from deployctl.autoscaling.policy import Policy
 from deployctl.autoscaling.through import called
 from deployctl.cli.flags import Flags
@@ -25,7 +25,6 @@ from deployctl.errors import Conflict, UsageError
 from deployctl.prepare import guess, names_of
 from deployctl.releases import holder
 from deployctl.render import autoscaling as render
-from strategies.quantities import seconds
 
 Json = dict[str, Any]
 VERSION = "deployctl.dev/v1alpha1"
@@ -84,10 +83,11 @@ def _peaks(policy: Policy, running: int, now: dt.datetime) -> list[Json]:
     return [
         {
             "name": one.name,
-            "at": one.begins.isoformat(),
-            "from": dt.datetime.fromtimestamp(one.course.begins, dt.UTC).isoformat(),
+            "at": render.stamp(one.begins),
+            "from": _told_at(one.course.begins),
             "floor": min(floor, policy.max),
-            "until": dt.datetime.fromtimestamp(one.course.ends(floor), dt.UTC).isoformat(),
+            "whole": _told_at(one.course.comes_down),
+            "until": _told_at(one.course.ends(floor)),
         }
         for one, floor in whole
         if one.course.ends(floor) > now.timestamp()
@@ -142,7 +142,7 @@ def remove(flags: Flags, name: str, *, dry: bool) -> None:
 
 
 def _names(told: tuple[Change, ...]) -> str:
-    return "\n".join(f"{one.kind.lower()}/{one.name}" for one in told)
+    return "\n".join(render.name(one.kind, one.name) for one in told)
 
 
 def _send(api: Api, request: Request | None) -> Json | None:
@@ -170,7 +170,12 @@ def surge(flags: Flags, name: str, to: int, until: str, reason: str, *, fit: boo
         )
     to = _room(meant, to, fit=fit)
     hold = Hold(
-        obligations.SURGE, to, by=holder(), since=_text(meant.api.now()), until=_text(end), why=reason
+        obligations.SURGE,
+        to,
+        by=holder(),
+        since=render.stamp(meant.api.now()),
+        until=render.stamp(end),
+        why=reason,
     )
     after = _send(meant.api, held.take(found, hold)) or found
     _told(flags, meant, after)
@@ -192,36 +197,13 @@ def _room(meant: Meant, to: int, *, fit: bool) -> int:
 
 
 def _until(text: str, now: dt.datetime) -> dt.datetime:
-    """Read the end of a surge: a duration, a moment, or the next time that a clock of a zone shows."""
     try:
-        return now + dt.timedelta(seconds=seconds(text))
-    except ValueError:
-        pass
-    clock, _, where = text.partition(" ")
-    try:
-        if len(clock) != 5 or clock[2] != ":":
-            end = moment(text)
-        else:
-            end = _next(dt.time.fromisoformat(clock), where, now)
+        return until(text, now)
     except ValueError as error:
         raise UsageError(
-            f"--until {text}: {str(error).removeprefix('at: ')}",
+            f"--until {text}: {error}",
             advice='write it as 3h, as "23:00 Europe/Malta", or as 2026-04-11T22:00Z',
         ) from error
-    if end <= now:
-        raise UsageError(f"--until {text} is past", advice="give a moment to come")
-    return end
-
-
-def _next(clock: dt.time, where: str, now: dt.datetime) -> dt.datetime:
-    """Give the next moment at which the clocks of a zone show it."""
-    if not where:
-        raise ValueError("it says no zone")
-    local = now + dt.timedelta(days=-1)
-    found = (
-        placed(dt.datetime.combine(local.date() + dt.timedelta(days=day), clock), where) for day in range(4)
-    )
-    return next(one for one in found if one > now)
 
 
 def _scaler(meant: Meant) -> Json:
@@ -301,11 +283,12 @@ def show(flags: Flags, name: str) -> None:
 
 
 def _told(flags: Flags, meant: Meant, after: Json) -> None:
-    _listed(flags, [render.described(after, meant.api.now())], names=called(after))
+    _listed(flags, [render.described(after, meant.api.now())])
 
 
-def _listed(flags: Flags, items: list[Json], nothing: str = "", names: str = "") -> None:
+def _listed(flags: Flags, items: list[Json], nothing: str = "") -> None:
     """Print autoscalers, or in words that there is none."""
+    names = "\n".join(render.name(*one["scaler"].split()) for one in items)
     text = "\n\n".join(map(render.described_text, items)) or nothing
     printed(flags, {"apiVersion": VERSION, "kind": "Autoscalers", "items": items}, text, names)
 
@@ -318,5 +301,5 @@ def cron(flags: Flags, image: str, every: int, account: str) -> None:
     print(yaml.safe_dump(render.cron_job(namespace, image, every, account), sort_keys=False), end="")
 
 
-def _text(at: dt.datetime) -> str:
-    return at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _told_at(seconds: float) -> str:
+    return render.stamp(dt.datetime.fromtimestamp(seconds, dt.UTC))

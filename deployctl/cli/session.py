@@ -265,15 +265,15 @@ def _print(flags: Flags, run: Run, result: Result) -> None:
 
 
 def show(flags: Flags, whole: Any, text: str, name: str = "") -> None:
-    """Print a result as the flags ask for it."""
+    """Print a result as the flags ask for it; without a line where there is nothing to say."""
     if flags.output in {"json", "jsonl"}:
         print(json.dumps(whole, indent=2 if flags.output == "json" else None))
     elif flags.output == "yaml":
         import yaml
 
         print(yaml.safe_dump(whole, sort_keys=False), end="")
-    else:
-        print(name if flags.output == "name" else text)
+    elif said := name if flags.output == "name" else text:
+        print(said)
 
 
 def exit_code(run: Run, result: Result, *, back: bool) -> int:

@@ -23,6 +23,7 @@ from tests.docs.pages import ROOT, Block, blocks, commands, pages, session
 
 PLAYED = (
     "README.md",
+    "docs/autoscaling.md",
     "docs/first-release.md",
     "docs/flags-in-a-release.md",
     "docs/on-call.md",
@@ -86,7 +87,7 @@ def test_every_command_is_shown_in_a_session() -> None:
         for one in session(block.text)
     ]
     called = {line.split()[1] for line in shown if line.startswith("deployctl ")}
-    assert set(COMMANDS) - called <= {"promote", "pause", "resume", "abort", "schema", "version", "autoscale"}
+    assert set(COMMANDS) - called <= {"promote", "pause", "resume", "abort", "schema", "version"}
 
 
 @every_page
