@@ -9,6 +9,7 @@ from typing import Any
 
 from deployctl.autoscaling import held, obligations
 from deployctl.autoscaling.applying import Change, changes, removals, scaler
+from deployctl.autoscaling.calendar import Reading, extended, over_https
 from deployctl.autoscaling.held import HPAS, SCALED_OBJECTS, Hold
 from deployctl.autoscaling.native import scaler_spec
 from deployctl.autoscaling.outlook import checked, outlook, short, tried
@@ -16,7 +17,7 @@ from deployctl.autoscaling.peak import until
 from deployctl.autoscaling.policy import Policy
 from deployctl.autoscaling.through import called
 from deployctl.cli.flags import Flags
-from deployctl.cli.session import connect, is_file, subject, tell
+from deployctl.cli.session import connect, folder_of, is_file, subject, tell
 from deployctl.cli.session import show as printed
 from deployctl.cluster.api import Api, NotFound, Request, Stale
 from deployctl.cluster.paths import path
@@ -25,6 +26,7 @@ from deployctl.errors import Conflict, UsageError
 from deployctl.prepare import guess, names_of
 from deployctl.releases import holder
 from deployctl.render import autoscaling as render
+from strategies.peaks import over_time, together
 
 Json = dict[str, Any]
 VERSION = "deployctl.dev/v1alpha1"
@@ -39,6 +41,7 @@ class Meant:
     workload: Json
     policy: Policy | None
     app: str
+    warnings: tuple[str, ...] = ()
 
 
 def _meant(flags: Flags, name: str, *, policy: bool) -> Meant:
@@ -52,13 +55,16 @@ def _meant(flags: Flags, name: str, *, policy: bool) -> Meant:
         api, said = connect(flags), None
         names = guess(api, name)
     workload = api.get(path(names.namespace, names.resource, names.deployment))
-    return Meant(api, names, workload, said, names.app)
+    warnings: tuple[str, ...] = ()
+    if policy and said is not None:
+        said, warnings = extended(said, Reading(names.app, folder_of(name), api.now(), over_https))
+    return Meant(api, names, workload, said, names.app, warnings)
 
 
 def _planned(meant: Meant) -> tuple[Json, tuple[Change, ...]]:
     """Give the whole document of a plan, and the changes in it."""
     assert meant.policy is not None  # noqa: S101 - asked for in _meant
-    warnings = tuple(checked(meant.api, meant.names, meant.policy, meant.workload))
+    warnings = (*meant.warnings, *checked(meant.api, meant.names, meant.policy, meant.workload))
     told = changes(meant.api, meant.names, meant.policy, meant.workload)
     there = scaler(meant.api, meant.names)
     spec = scaler_spec(meant.policy, {})
@@ -71,6 +77,7 @@ def _planned(meant: Meant) -> tuple[Json, tuple[Change, ...]]:
         "changes": [one.plain() for one in told],
         "now": list(outlook(there, spec, size)),
         "peaks": _peaks(meant.policy, size, meant.api.now()),
+        "overlaps": _overlaps(meant.policy, size, meant.api.now()),
         "warnings": list(warnings),
     }
     return whole, told
@@ -91,6 +98,23 @@ def _peaks(policy: Policy, running: int, now: dt.datetime) -> list[Json]:
         }
         for one, floor in whole
         if one.course.ends(floor) > now.timestamp()
+    ]
+
+
+def _overlaps(policy: Policy, running: int, now: dt.datetime) -> list[Json]:
+    """Show of events that overlap how the floor goes: at each moment the higher one wins."""
+    events = [one for one in policy.peaks if one.course.ends(one.count or 1) > now.timestamp()]
+    courses = [(one.course, min(obligations.floor_of(one, running), policy.max)) for one in events]
+    return [
+        {
+            "events": [events[number].name for number in group],
+            "floor": [
+                {"from": _told_at(at), "floor": floor}
+                for at, floor in over_time(courses[number] for number in group)
+            ],
+        }
+        for group in together(courses)
+        if len(group) > 1
     ]
 
 

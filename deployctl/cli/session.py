@@ -62,6 +62,13 @@ def is_file(subject: str) -> bool:
     return subject == "-" or "/" in subject or subject.endswith((".yaml", ".yml")) or Path(subject).exists()
 
 
+def folder_of(name: str) -> Path | None:
+    """Give the folder that a spec file's own files are relative to; None for an app's name."""
+    if name == "-" or not is_file(name):
+        return Path() if name == "-" else None
+    return Path(name) if Path(name).is_dir() else Path(name).parent
+
+
 def subject(
     flags: Flags, name: str, first: Callable[[Api, str], None] = lambda *_: None
 ) -> tuple[Api, Subject]:

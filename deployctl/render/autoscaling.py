@@ -36,7 +36,7 @@ def plan(whole: Json, told: tuple[Change, ...]) -> str:
     lines += [line for one in told for line in one.lines]
     lines += ["", "now", *(f"  {one}" for one in whole["now"])]
     if whole["peaks"]:
-        lines += ["", "peaks", *map(_peak, whole["peaks"])]
+        lines += ["", "peaks", *map(_peak, whole["peaks"]), *map(_overlap, whole["overlaps"])]
     lines += [f"warning: {one}" for one in whole["warnings"]]
     return "\n".join(lines)
 
@@ -44,6 +44,12 @@ def plan(whole: Json, told: tuple[Change, ...]) -> str:
 def _peak(one: Json) -> str:
     when = f"from {one['from']}, whole until {one['whole']}, gone by {one['until']}"
     return f"  {one['name']}: at least {one['floor']} {when}"
+
+
+def _overlap(one: Json) -> str:
+    """Tell of events that overlap how the floor goes: the higher one wins."""
+    course = ", ".join(f"{each['floor'] or 'none'} from {each['from']}" for each in one["floor"])
+    return f"  {' and '.join(one['events'])} overlap, and the higher floor wins: {course}"
 
 
 def applied(app: str, told: tuple[Change, ...], *, dry: bool) -> str:

@@ -77,7 +77,14 @@ def test_what_was_done_is_one_line() -> None:
 
 
 def test_a_plan_tells_the_changes_then_what_they_do_and_what_warns() -> None:
-    whole = {"app": "wallet", "namespace": "igaming", "now": ["now 6 pods"], "peaks": [], "warnings": ["one"]}
+    whole = {
+        "app": "wallet",
+        "namespace": "igaming",
+        "now": ["now 6 pods"],
+        "peaks": [],
+        "overlaps": [],
+        "warnings": ["one"],
+    }
     assert render.plan(whole, (CREATED, SAME)).splitlines() == [
         "wallet in igaming",
         "",

@@ -269,3 +269,31 @@ def test_the_cron_job_is_one_that_the_cluster_takes(sandbox: Practice) -> None:
     assert pod["containers"][0]["args"] == ["autoscale", "restore", "--due", "-n", "igaming"]
     made = {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "due-"}, "spec": pod}
     sandbox.api.send(Request("POST", "/api/v1/namespaces/igaming/pods", made).dry())
+
+
+def test_events_of_a_calendar_are_planned_and_applied_and_of_those_that_overlap_the_higher_floor_wins(
+    sandbox: Practice, tmp_path: Path
+) -> None:
+    at = sandbox.api.now() + timedelta(hours=30)
+    first, second = (f"{at + timedelta(minutes=late):%Y-%m-%dT%H:%MZ}" for late in (0, 90))
+    (tmp_path / "calendar.yaml").write_text(f"""
+apiVersion: deployctl.dev/v1alpha1
+kind: Calendar
+events:
+  - {{name: cup, at: {first}, floor: 4, step: 100%}}
+  - {{name: late cup, at: {second}, floor: 7, step: 100%}}
+  - {{name: elsewhere, at: {second}, floor: 9, apps: [odds]}}
+""")
+    policy = "  autoscaling: {min: 1, max: 12, cpu: 60%, calendars: [{file: calendar.yaml}]}\n"
+    (tmp_path / "policy.yaml").write_text(SPEC + policy)
+    try:
+        code, text, said = run(sandbox, "plan", str(tmp_path / "policy.yaml"))
+        assert code == 0, said
+        floors = [f"{at + timedelta(minutes=late):%Y-%m-%dT%H:%M}:00Z" for late in (-60, 30, 210)]
+        course = f"4 from {floors[0]}, 7 from {floors[1]}, none from {floors[2]}"
+        assert f"  cup and late cup overlap, and the higher floor wins: {course}" in text.splitlines()
+        assert run(sandbox, "apply", str(tmp_path / "policy.yaml"))[0] == 0
+        [shown] = document(sandbox, "show")["items"]
+        assert (shown["nextPeak"]["name"], shown["holds"]) == ("cup", [])
+    finally:
+        sandbox.api.send(Request("DELETE", HPA))
