@@ -331,5 +331,6 @@ class Plan(Shown, frozen=True):
     gates: tuple[PlannedGate, ...] = ()
     profile: str = ""
     flags_back: tuple[str, ...] = ()  # what the way back does to the flags, before the traffic
+    room: str = ""  # what is not known of the room for the extra pods
     api_version: str = "deployctl.dev/v1alpha1"
     kind: str = "Plan"

@@ -127,7 +127,7 @@ def short(api: Api, names: Names, pod: Json, wanted: int, running: int) -> Itera
     except (NotFound, Denied):
         return
     for one in quotas:
-        for key, hard, room in _rooms(one, pod):
+        for key, hard, room in rooms(one, pod):
             fits = running + room
             if fits < wanted:
                 name = one["metadata"]["name"]
@@ -136,7 +136,7 @@ def short(api: Api, names: Names, pod: Json, wanted: int, running: int) -> Itera
                 )
 
 
-def _rooms(quota: Json, pod: Json) -> Iterator[tuple[str, str, int]]:
+def rooms(quota: Json, pod: Json) -> Iterator[tuple[str, str, int]]:
     """Give for each resource that a quota limits how many pods more fit."""
     status = quota.get("status") or {}
     for key, hard in (status.get("hard") or {}).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployctl.autoscaling import held, obligations
@@ -12,7 +12,8 @@ from deployctl.autoscaling.applying import Change, changes, removals, scaler
 from deployctl.autoscaling.calendar import Reading, extended, over_https
 from deployctl.autoscaling.held import HPAS, SCALED_OBJECTS, Hold
 from deployctl.autoscaling.native import scaler_spec
-from deployctl.autoscaling.outlook import checked, outlook, short, tried
+from deployctl.autoscaling.outlook import checked, outlook, pods, tried
+from deployctl.autoscaling.outlook import short as short_of_quota
 from deployctl.autoscaling.peak import until
 from deployctl.autoscaling.policy import Policy
 from deployctl.autoscaling.through import called
@@ -26,7 +27,10 @@ from deployctl.errors import Conflict, UsageError
 from deployctl.prepare import guess, names_of
 from deployctl.releases import holder
 from deployctl.render import autoscaling as render
+from deployctl.room import room, short
+from deployctl.room import told as unsaid
 from strategies.peaks import over_time, together
+from strategies.room import Room
 
 Json = dict[str, Any]
 VERSION = "deployctl.dev/v1alpha1"
@@ -69,6 +73,9 @@ def _planned(meant: Meant) -> tuple[Json, tuple[Change, ...]]:
     there = scaler(meant.api, meant.names)
     spec = scaler_spec(meant.policy, {})
     size = meant.workload["spec"].get("replicas", 1)
+    peaks = _peaks(meant.policy, size, meant.api.now())
+    found = room(meant.api, meant.names, meant.workload["spec"]["template"])
+    warnings += tuple(_without_room(peaks, found, size))
     whole: Json = {
         "apiVersion": VERSION,
         "kind": "AutoscalePlan",
@@ -76,11 +83,19 @@ def _planned(meant: Meant) -> tuple[Json, tuple[Change, ...]]:
         "namespace": meant.names.namespace,
         "changes": [one.plain() for one in told],
         "now": list(outlook(there, spec, size)),
-        "peaks": _peaks(meant.policy, size, meant.api.now()),
+        "room": unsaid(found),
+        "peaks": peaks,
         "overlaps": _overlaps(meant.policy, size, meant.api.now()),
         "warnings": list(warnings),
     }
     return whole, told
+
+
+def _without_room(peaks: list[Json], found: Room, running: int) -> Iterator[str]:
+    """Name each event for which there is too little room as the cluster is now."""
+    for one in peaks:
+        for lacking in short(found, one["floor"] - running):
+            yield f"{one['name']} needs {pods(one['floor'])}, {one['floor'] - running} more than run: {lacking}"
 
 
 def _peaks(policy: Policy, running: int, now: dt.datetime) -> list[Json]:
@@ -192,7 +207,8 @@ def surge(flags: Flags, name: str, to: int, until: str, reason: str, *, fit: boo
             f"--to {to} is over the maximum {most} of {called(found)}",
             advice=f"raise spec.autoscaling.max and apply it, or surge to {most}",
         )
-    to = _room(meant, to, fit=fit)
+    to = _fitting(meant, to, fit=fit)
+    _warn_of_nodes(meant, to)
     hold = Hold(
         obligations.SURGE,
         to,
@@ -205,14 +221,25 @@ def surge(flags: Flags, name: str, to: int, until: str, reason: str, *, fit: boo
     _told(flags, meant, after)
 
 
-def _room(meant: Meant, to: int, *, fit: bool) -> int:
+def _warn_of_nodes(meant: Meant, to: int) -> None:
+    """Say where the nodes have no room now: it is no refusal, for nodes may be added."""
+    more = to - meant.workload["spec"].get("replicas", 1)
+    if more > 0:
+        found = room(meant.api, meant.names, meant.workload["spec"]["template"])
+        for one in short(replace(found, quotas=()), more):
+            tell(f"warning: {one}; a pod without a place waits for a node")
+        if unknown := unsaid(found):
+            tell(f"room on the nodes: {unknown}")
+
+
+def _fitting(meant: Meant, to: int, *, fit: bool) -> int:
     """Give the size that fits; raise where it is short and nobody said to fit it."""
     running: int = meant.workload["spec"].get("replicas", 1)
     if running >= to:
         return to
     pod = tried(meant.api, meant.names, meant.workload)
     for size in range(to, running, -1):
-        lacking = tuple(short(meant.api, meant.names, pod, size, running))
+        lacking = tuple(short_of_quota(meant.api, meant.names, pod, size, running))
         if not lacking:
             return size
         if not fit:

@@ -35,6 +35,7 @@ def plan(whole: Json, told: tuple[Change, ...]) -> str:
     lines = [f"{whole['app']} in {whole['namespace']}", ""]
     lines += [line for one in told for line in one.lines]
     lines += ["", "now", *(f"  {one}" for one in whole["now"])]
+    lines += [f"  room on the nodes: {whole['room']}"] if whole["room"] else []
     if whole["peaks"]:
         lines += ["", "peaks", *map(_peak, whole["peaks"]), *map(_overlap, whole["overlaps"])]
     lines += [f"warning: {one}" for one in whole["warnings"]]

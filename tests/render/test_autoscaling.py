@@ -83,6 +83,7 @@ def test_a_plan_tells_the_changes_then_what_they_do_and_what_warns() -> None:
         "now": ["now 6 pods"],
         "peaks": [],
         "overlaps": [],
+        "room": "",
         "warnings": ["one"],
     }
     assert render.plan(whole, (CREATED, SAME)).splitlines() == [
