@@ -28,6 +28,7 @@ from deployctl.published import Plan, Saved
 from deployctl.releases import as_finished, finished_by_itself
 from deployctl.render import plan as render
 from deployctl.render.terminal import colors
+from deployctl.room import room
 from deployctl.spec import App, digest
 
 
@@ -100,6 +101,7 @@ def planned(api: Api, found: Subject, ask: Asked) -> Planned:
         unheld=tuple(unheld(api, ready.names, ready.deployment)),
         problems=tuple(_problems(api, ready, found.app, accept_sync=ask.accept_sync)),
         until_promoted=ask.wait == "promoted",
+        room=room(api, ready.names, ready.preview) if ready.memory is None else None,
     )
     return Planned(api, found, ready, walked(ready, found.app, around))
 

@@ -63,6 +63,13 @@ def is_file(subject: str) -> bool:
     return subject == "-" or "/" in subject or subject.endswith((".yaml", ".yml")) or Path(subject).exists()
 
 
+def folder_of(name: str) -> Path | None:
+    """Give the folder that a spec file's own files are relative to; None for an app's name."""
+    if name == "-" or not is_file(name):
+        return Path() if name == "-" else None
+    return Path(name) if Path(name).is_dir() else Path(name).parent
+
+
 def subject(
     flags: Flags, name: str, first: Callable[[Api, str], None] = lambda *_: None
 ) -> tuple[Api, Subject]:
@@ -274,15 +281,15 @@ def _print(flags: Flags, run: Run, result: Result) -> None:
 
 
 def show(flags: Flags, whole: Any, text: str, name: str = "") -> None:
-    """Print a result as the flags ask for it."""
+    """Print a result as the flags ask for it; without a line where there is nothing to say."""
     if flags.output in {"json", "jsonl"}:
         print(json.dumps(whole, indent=2 if flags.output == "json" else None))
     elif flags.output == "yaml":
         import yaml
 
         print(yaml.safe_dump(whole, sort_keys=False), end="")
-    else:
-        print(name if flags.output == "name" else text)
+    elif said := name if flags.output == "name" else text:
+        print(said)
 
 
 def exit_code(run: Run, result: Result, *, back: bool) -> int:

@@ -14,6 +14,8 @@ from typer._click.exceptions import ClickException
 from typer.main import get_command
 
 from deployctl import errors
+from deployctl.autoscaling.calendar import checked
+from deployctl.autoscaling.policy import Calendar, Policy
 from deployctl.cli import COMMANDS, app
 from deployctl.cluster.access import NEEDED, PREVIEW_SERVICE, SCALED, STATEFUL, TELL_PODS
 from deployctl.spec import read
@@ -23,6 +25,7 @@ from tests.docs.pages import ROOT, Block, blocks, commands, pages, session
 
 PLAYED = (
     "README.md",
+    "docs/autoscaling.md",
     "docs/first-release.md",
     "docs/flags-in-a-release.md",
     "docs/on-call.md",
@@ -86,7 +89,7 @@ def test_every_command_is_shown_in_a_session() -> None:
         for one in session(block.text)
     ]
     called = {line.split()[1] for line in shown if line.startswith("deployctl ")}
-    assert set(COMMANDS) - called <= {"promote", "pause", "resume", "abort", "schema", "version", "autoscale"}
+    assert set(COMMANDS) - called <= {"promote", "pause", "resume", "abort", "schema", "version"}
 
 
 @every_page
@@ -112,13 +115,18 @@ def test_every_yaml_snippet_reads(snippet: Block, tmp_path: Path) -> None:
         pytest.skip("read by the test of its own page")
     for name in ("deployment.yaml", "service.yaml"):
         (tmp_path / name).write_text((ROOT / "manifests/igaming/balances" / name).read_text())
+    if "kind: Calendar" in snippet.text:
+        (tmp_path / "calendar.yaml").write_text(snippet.text)
+        policy = Policy(min=1, max=40, cpu="60%", calendars=(Calendar(file="calendar.yaml", floor="2x"),))
+        return checked(policy, "balances", tmp_path)
     if top[0] == "apiVersion":
         (tmp_path / "deployctl.yaml").write_text(snippet.text)
-    elif top[0] in {"gates", "strategy", "drain", "flags"}:
+    elif top[0] in {"gates", "strategy", "drain", "flags", "autoscaling"}:
         (tmp_path / "deployctl.yaml").write_text(whole(snippet.text))
     else:
-        return
+        return None
     assert len(read(tmp_path).apps) == 1
+    return None
 
 
 def whole(fragment: str) -> str:

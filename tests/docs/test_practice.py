@@ -14,7 +14,7 @@ import pytest
 from tests.docs.pages import ROOT
 from tests.docs.shell import Shell, check, wrapper
 
-PAGES = ("docs/practice.md", "docs/plans.md", "docs/flags-in-a-release.md")
+PAGES = ("docs/practice.md", "docs/plans.md", "docs/flags-in-a-release.md", "docs/autoscaling.md")
 
 
 @pytest.fixture
