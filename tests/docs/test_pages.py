@@ -36,6 +36,7 @@ REGISTRY = re.compile(
     r"https?://[^\s)]*(pypi|pythonhosted|npmjs|crates\.io|docker\.io|ghcr|quay)", re.IGNORECASE
 )
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+ROOT_FLAGS = {"--help", "-h", "--version", "--install-completion", "--show-completion"}
 HEAD = "apiVersion: deployctl.dev/v1alpha1\nkind: App\nmetadata: {name: balances}\nspec:\n"
 WORKLOAD = "  workload: {deployment: balances, services: [balances]}\n"
 
@@ -56,7 +57,7 @@ def parsed(line: str) -> str:
     """Parse a command line with the program's own parser; say what it finds wrong."""
     words = shlex.split(line.rstrip("\\"), comments=True)[1:]
     if words[0].startswith("-") or words[0] == "COMMAND":
-        return "" if words[-1] in {"--help", "-h", "--version"} else f"no command in {line}"
+        return "" if words[-1] in ROOT_FLAGS else f"no command in {line}"
     if words[0] not in COMMANDS:
         return f"{words[0]} is no command"
     command, rest = get_command(app).get_command(None, words[0]), words[1:]
