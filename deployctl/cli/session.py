@@ -175,9 +175,15 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False, last: bool = True) 
     """
     app = run.plan.names.app
     told = job(run, flags.ci, flags.junit, flags.dotenv) if last else silent(run)
+    from deployctl.cli.keyed import Asked, aborted, keyed
+
     try:
-        with terminated(), told, closing(run.story):
+        with terminated(), keyed(flags, run, back=back), told, closing(run.story):
             result = run.run()
+    except Asked as asked:
+        if asked.verb == "abort":
+            return aborted(flags, run)
+        return told.ends(_left(run, app), "left")
     except KeyboardInterrupt:
         return told.ends(_interrupted(run, app, 130), "interrupted")
     except Interrupted:
@@ -198,6 +204,13 @@ def _interrupted(run: Run, app: str, code: int) -> int:
     tell(f"{app}: interrupted; {words.stands(run.last) if run.last else 'nothing was begun'}")
     _tell_next(words.next_commands(app, run.last))
     return code
+
+
+def _left(run: Run, app: str) -> int:
+    """Say what stands of a release that its person left, which waits for one now."""
+    tell(f"{app}: left; {words.stands(run.last) if run.last else 'nothing was begun'}")
+    _tell_next(words.next_commands(app, run.last))
+    return 4
 
 
 def _tell_stopped(run: Run, app: str, error: DeployctlError) -> None:
