@@ -17,6 +17,7 @@ from deployctl.cli.flags import Flags, span
 from deployctl.cluster.api import Api
 from deployctl.cluster.login import Target
 from deployctl.errors import Conflict, DeployctlError, SpecError, UsageError
+from deployctl.notifying import Job, notifying
 from deployctl.record import Kept, Record, Word, now
 from deployctl.releases import Run, holder
 from deployctl.render import words
@@ -174,7 +175,8 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False, last: bool = True) 
     One command has one result: a run that is not the `last` prints its own only where it is the end all the same.
     """
     app = run.plan.names.app
-    told = job(run, flags.ci, flags.junit, flags.dotenv) if last else silent(run)
+    told: Job = job(run, flags.ci, flags.junit, flags.dotenv) if last else silent(run)
+    told = notifying(run, told, tell)
     from deployctl.cli.keyed import Asked, aborted, keyed
 
     try:

@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from deployctl import errors
 from deployctl.cli import COMMANDS, app
-from deployctl.cluster.access import NEEDED, PREVIEW_SERVICE, SCALED, STATEFUL
+from deployctl.cluster.access import EVENTS, NEEDED, PREVIEW_SERVICE, SCALED, STATEFUL
 from deployctl.spec import read
 from strategies.analysis import Analysis, Answer, Measurement
 from tests.docs import machine, written
@@ -186,7 +186,7 @@ def test_every_right_is_explained_and_in_the_role() -> None:
         for group, resource, verbs in rows[1:]
     }
     needed: dict[tuple[str, str], frozenset[str]] = {}
-    for group, resource, verbs in (*NEEDED, *STATEFUL, *SCALED):
+    for group, resource, verbs in (*NEEDED, *STATEFUL, *EVENTS, *SCALED):
         needed[group, resource] = needed.get((group, resource), frozenset()) | frozenset(verbs)
     preview = {(group, resource, frozenset(verbs)) for group, resource, verbs in PREVIEW_SERVICE}
     assert told == preview | {(group, resource, verbs) for (group, resource), verbs in needed.items()}
