@@ -290,6 +290,13 @@ class Run:
     means: Means = REAL
     _told: set[str] = field(default_factory=set)
     _mover: Mover | None = None
+    _rollout: Rollout | None = None
+
+    def until_promoted(self) -> None:
+        """Go on as `--wait promoted` does from the start."""
+        self.orders = replace(self.orders, until_promoted=True)
+        if self._rollout:
+            self._rollout.orders = self.orders
 
     def run(self) -> Result:
         """Take the lock, write the record, release, write down how it ended."""
@@ -391,7 +398,7 @@ class Run:
 
     def _released(self, view: View, lock: Lock) -> Result:
         memory = self._taken_over(view, lock) if self.plan.taken_over else self.plan.memory
-        rollout = Rollout(
+        self._rollout = rollout = Rollout(
             api=self.api,
             view=view,
             strategy=self.plan.strategy,

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from deployctl.cli.completing import silent
 from deployctl.errors import DeployctlError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -56,6 +57,18 @@ class Commands(TyperGroup):
         module = import_module(f"deployctl.cli.{COMMANDS[cmd_name][0]}")
         return single(cmd_name, getattr(module, cmd_name))
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer the commands of the table without importing any."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        from typer._click.shell_completion import CompletionItem
+
+        return [
+            CompletionItem(one, help=said)
+            for one, (_, said) in COMMANDS.items()
+            if one.startswith(incomplete)
+        ]
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         del ctx
         with formatter.section("Commands"):
@@ -89,6 +102,8 @@ def _root() -> None:
 
 def run() -> int:
     """Run the command of sys.argv; give the exit code of docs/exit-codes.md."""
+    if _completes():
+        silent()
     try:
         code = typer.main.get_command(app)(standalone_mode=False)
     except DeployctlError as error:
@@ -104,6 +119,12 @@ def run() -> int:
     except typer.Abort:
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _completes() -> bool:
+    """Say whether a shell asks at TAB, where a complaint would be written into somebody's command line."""
+    asked = ("_DEPLOYCTL_COMPLETE", "_KUBECTL_DEPLOYCTL_COMPLETE")
+    return any(os.environ.get(one, "").startswith("complete_") for one in asked)
 
 
 def _tell(error: DeployctlError) -> int:

@@ -18,6 +18,7 @@ from deployctl.cluster.api import Api
 from deployctl.cluster.login import Target
 from deployctl.consumes import Consumes
 from deployctl.errors import Conflict, DeployctlError, SpecError, UsageError
+from deployctl.notifying import Job, notifying
 from deployctl.record import Kept, Record, Word, now
 from deployctl.releases import Run, holder
 from deployctl.render import words
@@ -190,10 +191,17 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False, last: bool = True) 
     One command has one result: a run that is not the `last` prints its own only where it is the end all the same.
     """
     app = run.plan.names.app
-    told = job(run, flags.ci, flags.junit, flags.dotenv) if last else silent(run)
+    told: Job = job(run, flags.ci, flags.junit, flags.dotenv) if last else silent(run)
+    told = notifying(run, told, tell)
+    from deployctl.cli.keyed import Asked, aborted, keyed
+
     try:
-        with terminated(), told, closing(run.story):
+        with terminated(), keyed(flags, run, back=back), told, closing(run.story):
             result = run.run()
+    except Asked as asked:
+        if asked.verb == "abort":
+            return aborted(flags, run)
+        return told.ends(_left(run, app), "left")
     except KeyboardInterrupt:
         return told.ends(_interrupted(run, app, 130), "interrupted")
     except Interrupted:
@@ -214,6 +222,13 @@ def _interrupted(run: Run, app: str, code: int) -> int:
     tell(f"{app}: interrupted; {words.stands(run.last) if run.last else 'nothing was begun'}")
     _tell_next(words.next_commands(app, run.last))
     return code
+
+
+def _left(run: Run, app: str) -> int:
+    """Say what stands of a release that its person left, which waits for one now."""
+    tell(f"{app}: left; {words.stands(run.last) if run.last else 'nothing was begun'}")
+    _tell_next(words.next_commands(app, run.last))
+    return 4
 
 
 def _tell_stopped(run: Run, app: str, error: DeployctlError) -> None:
