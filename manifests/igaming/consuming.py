@@ -1,11 +1,14 @@
 """Takes events from a queue, when it is told to: the consumer of a pod of app.py.
 
 The queue is a folder, EVENTS, as a broker with one consumer group is: an event is a file in `new`, whoever renames it
-into `taken` has it, and what was handled is a line of `handled`: the event, the revision and the pod. What is taken
+into `taken` has it, and what was handled is a line of `handled`: the event, the revision, the pod, when. What is taken
 and not handled when the process ends is lost; so a pod that is told to stop ends what it has in hand first.
 
     EVENTS=/queue               takes events from there, once it is told to: POST /internal/consume
                                 {"consume": true, "seal": "..."}
+    BROKER=                     takes them from Kafka instead, such as 127.0.0.1:9092/bets/settlement for a topic and
+                                a group, and leaves the group when it stops; needs the package confluent_kafka
+    PACKAGES=                   a folder in which that package is, where it is not among those of the interpreter
     EVENT_TAKES=5ms             how long one takes
     CONSUMES=paused             or `asPeers`: from the start where a pod of its revision behind PEERS_URL does;
                                 or `consuming`: from the start, which no release can allow
@@ -19,6 +22,7 @@ GET /internal/consume says `consuming`, true also for a pod that waits for its t
 
 import fcntl
 import json
+import sys
 import threading
 import time
 import urllib.request
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 Fields = dict[str, object]
 IDLE_SECONDS = 0.005
 PEERS_SECONDS = 0.5
+POLL_SECONDS = 0.1
 
 
 class Consumer:
@@ -40,6 +45,7 @@ class Consumer:
 
     def __init__(self, settings: "Settings", env: dict[str, str], event_seconds: float) -> None:
         self.settings, self.folder, self.event_seconds = settings, Path(env["EVENTS"]), event_seconds
+        self.broker, self.packages = env.get("BROKER", ""), env.get("PACKAGES", "")
         self.holds, self.peers = bool(env.get("HOLDS")), env.get("PEERS_URL", "")
         self.deaf = bool(env.get("CONSUME_DEAF"))
         self.told, self.seal = False, ""
@@ -100,6 +106,8 @@ class Consumer:
             self.consuming = self.wanted
 
     def take_events(self) -> None:
+        if self.broker:
+            self.take_from_broker()
         while self.wanted:
             if not self.take_one():
                 time.sleep(IDLE_SECONDS)
@@ -113,14 +121,37 @@ class Consumer:
             except OSError:  # another pod was faster
                 continue
             time.sleep(self.event_seconds)
-            self.write("handled", f"{event.name} {self.who}")
+            self.handled(event.name)
             mine.unlink()
             return True
         return False
 
+    def take_from_broker(self) -> None:
+        """Be a member of the group while it is wanted, and leave it before that is said to be over."""
+        if self.packages and self.packages not in sys.path:
+            sys.path.append(self.packages)
+        from confluent_kafka import Consumer as Member
+
+        address, topic, group = self.broker.split("/")
+        settings = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "session.timeout.ms": 6000}
+        member = Member({"bootstrap.servers": address, "group.id": group, **settings})
+        member.subscribe([topic])
+        try:
+            while self.wanted:
+                event = member.poll(POLL_SECONDS)
+                if event is not None and event.error() is None:
+                    time.sleep(self.event_seconds)
+                    self.handled(event.value().decode())
+                    member.commit(event, asynchronous=False)
+        finally:
+            member.close()
+
     @property
     def who(self) -> str:
         return f"{self.settings.revision} {self.settings.pod}"
+
+    def handled(self, event: str) -> None:
+        self.write("handled", f"{event} {self.who} {time.time():.3f}")
 
     def write(self, file: str, line: str) -> None:
         """Add a line to a file that all pods write to; so short a write is whole (O_APPEND)."""

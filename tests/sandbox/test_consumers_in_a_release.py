@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,20 @@ class Queue:
         lost = self.sent - len(counted)
         return {"lost": lost, "twice": sum(many > 1 for many in counted.values())}
 
+    def gap(self) -> float:
+        """Measure the longest time in which nobody took an event, by when they were taken."""
+        times = sorted(
+            float(line.split(" ")[3]) for line in (self.folder / "handled").read_text().splitlines()
+        )
+        return max(b - a for a, b in pairwise(times))
+
     def holders(self) -> list[str]:
         return [" ".join(line.split(" ")[:2]) for line in (self.folder / "holders").read_text().splitlines()]
 
 
-def made(sandbox: Practice, tmp_path: Path, name: str, mode: str, **env: str) -> tuple[PracticeApp, Queue]:
+def made(sandbox: Practice, tmp_path: Path, name: str, mode: str, queue: Queue, **env: str) -> PracticeApp:
     """Install a service of the example platform that takes events, and let its pods begin."""
     shutil.copytree(EXAMPLE / name, tmp_path / name)
-    queue = Queue(tmp_path / "queue")
     where = namespace(sandbox, f"events-{abs(hash(str(tmp_path))) % 10**6}")
     app = PracticeApp(sandbox, where, name, tmp_path / name)  # type: ignore[arg-type]
     app.env(EVENTS=str(queue.folder), **env)
@@ -94,7 +101,7 @@ def made(sandbox: Practice, tmp_path: Path, name: str, mode: str, **env: str) ->
     app.install()
     tell(app, consume=True)
     app.env(REVISION="r2")
-    return app, queue
+    return app
 
 
 def consuming(spec: dict[str, Any], mode: str) -> None:
@@ -110,7 +117,8 @@ def tell(app: PracticeApp, *, consume: bool) -> None:
 
 
 def test_a_preview_handles_no_event_before_it_is_promoted_and_then_all(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     app.strategy(keepOld="1s")
     with queue.busy(), app.load(rate=50.0) as load:
         waits = app.release("--promote", "manual")
@@ -119,7 +127,8 @@ def test_a_preview_handles_no_event_before_it_is_promoted_and_then_all(sandbox, 
         assert queue.turns() == ["r1"]
         done = app.run("promote", app.name)
         assert done.returncode == 0, done.stderr
-    print(f"\n{queue.sent} events: {Counter(revision for _, revision in queue.handled())}; {load.report}")
+    handled = Counter(revision for _, revision in queue.handled())
+    print(f"\n{queue.sent} events: {handled}, nobody took any for {queue.gap():.2f} s; {load.report}")
     assert (queue.turns(), queue.wrong()) == (["r1", "r2"], {"lost": 0, "twice": 0})
     assert load.report.failed == 0, load.report
     told = waits.stderr + done.stderr
@@ -129,7 +138,8 @@ def test_a_preview_handles_no_event_before_it_is_promoted_and_then_all(sandbox, 
 
 
 def test_an_aborted_preview_has_handled_nothing(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     with queue.busy():
         assert app.release("--promote", "manual").returncode == 4
         done = app.run("abort", app.name)
@@ -138,7 +148,8 @@ def test_an_aborted_preview_has_handled_nothing(sandbox, tmp_path):
 
 
 def test_a_rollback_while_the_old_side_stands_gives_it_the_events_again(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     app.strategy(keepOld="60s")
     with queue.busy():
         releasing = app.start("release", str(app.spec))
@@ -152,7 +163,8 @@ def test_a_rollback_while_the_old_side_stands_gives_it_the_events_again(sandbox,
 
 
 def test_a_rollback_after_the_end_hands_the_events_over_too(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     app.strategy(keepOld="0s")
     with queue.busy():
         assert app.release().returncode == 0
@@ -163,18 +175,21 @@ def test_a_rollback_after_the_end_hands_the_events_over_too(sandbox, tmp_path):
 
 
 def test_a_rolling_release_lets_the_events_go_over_with_the_last_batch(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "game-sessions", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "game-sessions", "pauseUntilPromote", queue)
     app.strategy(batch=3, bake="1s")
-    with queue.busy(), app.load("/", rate=50.0, post="rounds", post_share=0.0) as load:
+    with queue.busy(), app.load("/", rate=50.0, post_share=0.0) as load:
         done = app.release()
-    print(f"\n{queue.sent} events: {Counter(revision for _, revision in queue.handled())}; {load.report}")
+    handled = Counter(revision for _, revision in queue.handled())
+    print(f"\n{queue.sent} events: {handled}, nobody took any for {queue.gap():.2f} s; {load.report}")
     assert done.returncode == 0, done.stderr
     assert (queue.turns(), queue.wrong()) == (["r1", "r2"], {"lost": 0, "twice": 0})
     assert load.report.failed == 0, load.report
 
 
 def test_a_rolling_release_that_is_aborted_half_way_leaves_the_events_where_they_were(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "game-sessions", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "game-sessions", "pauseUntilPromote", queue)
     app.strategy(batch=3, bake="60s")
     with queue.busy():
         releasing = app.start("release", str(app.spec))
@@ -186,7 +201,8 @@ def test_a_rolling_release_that_is_aborted_half_way_leaves_the_events_where_they
 
 
 def test_a_preview_that_consumes_from_its_start_is_turned_round(sandbox, tmp_path):
-    app, queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     app.env(CONSUMES="consuming")
     with queue.busy():
         done = app.release()
@@ -196,7 +212,8 @@ def test_a_preview_that_consumes_from_its_start_is_turned_round(sandbox, tmp_pat
 
 
 def test_pods_that_do_not_say_whether_they_consume_stop_a_release_before_it_begins(sandbox, tmp_path):
-    app, _queue = made(sandbox, tmp_path, "balances", "handOver")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "handOver", queue)
     app.edit("deployctl.yaml", lambda spec: spec["spec"]["consumes"].update(path="/internal/eat"))
     before = app.get("deployment")["metadata"]["resourceVersion"]
     done = app.release()
@@ -207,7 +224,8 @@ def test_pods_that_do_not_say_whether_they_consume_stop_a_release_before_it_begi
 
 @pytest.mark.parametrize("name", ["balances", "game-sessions"])
 def test_two_pods_never_hold_at_once(sandbox, tmp_path, name):
-    app, queue = made(sandbox, tmp_path, name, "handOver", HOLDS="1")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, name, "handOver", queue, HOLDS="1")
     app.strategy(**({"keepOld": "1s"} if name == "balances" else {"batch": 3, "bake": "1s"}))
     with queue.busy():
         done = app.release()
@@ -221,7 +239,8 @@ def test_two_pods_never_hold_at_once(sandbox, tmp_path, name):
 @pytest.mark.parametrize("then", ["resume", "rollback"])
 @pytest.mark.parametrize("dies_at", ["shift 100%", "to consume no more", "pods to consume\n"])
 def test_killed_in_the_middle_of_a_hand_over_there_is_one_holder_in_the_end(sandbox, tmp_path, dies_at, then):
-    app, queue = made(sandbox, tmp_path, "balances", "handOver", HOLDS="1")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "handOver", queue, HOLDS="1")
     app.strategy(keepOld="1s")
     with queue.busy():
         releasing = app.start("release", str(app.spec), "--verbose")
@@ -238,7 +257,8 @@ def test_killed_in_the_middle_of_a_hand_over_there_is_one_holder_in_the_end(sand
 
 
 def test_the_plan_says_who_consumes_and_when(sandbox, tmp_path):
-    app, _queue = made(sandbox, tmp_path, "balances", "handOver")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "handOver", queue)
     done = app.run("plan", str(app.spec))
     assert done.returncode == 0, done.stderr
     shifted, stop, begin = (
@@ -254,7 +274,8 @@ def test_the_plan_says_who_consumes_and_when(sandbox, tmp_path):
 
 
 def test_a_group_of_its_own_is_told_of_and_nothing_is_done_to_pods(sandbox, tmp_path):
-    app, _queue = made(sandbox, tmp_path, "balances", "pauseUntilPromote")
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
     app.strategy(keepOld="1s")
     group = {"mode": "separateGroup", "group": "settlement-${preview}"}
     app.edit("deployctl.yaml", lambda spec: spec["spec"].update(consumes=group))
@@ -267,3 +288,32 @@ def test_a_group_of_its_own_is_told_of_and_nothing_is_done_to_pods(sandbox, tmp_
     done = app.release()
     assert done.returncode == 0, done.stderr
     assert "to consume" not in done.stderr
+
+
+def test_a_pod_that_starts_at_rest_does_as_its_peers_do(sandbox, tmp_path):
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue)
+    app.strategy(keepOld="0s")
+    app.edit("deployctl.yaml", lambda spec: spec["spec"]["consumes"].update(atStart="asPeers"))
+    app.env(CONSUMES="asPeers", PEERS_URL=app.url(PAGE))
+    with queue.busy():
+        done = app.release()
+        assert done.returncode == 0, done.stderr
+        for pod in app.pods():
+            where = f"/api/v1/namespaces/{app.namespace}/pods/{pod['metadata']['name']}"
+            app.cluster.api.send(Request("DELETE", where))  # type: ignore[attr-defined]
+            app.cluster.wait(lambda: says(app) == [True] * 6, what="the newborn to consume")
+    assert (queue.turns(), queue.wrong()["twice"]) == (["r1", "r2"], 0)
+
+
+def says(app: PracticeApp) -> list[bool]:
+    """Give what each live pod says, once all of them are ready."""
+    pods = app.pods()
+    names = [pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"] in app.endpoints()]
+    return [json.loads(app_page(app, name))["consuming"] for name in names]
+
+
+def app_page(app: PracticeApp, name: str) -> bytes:
+    where = f"/api/v1/namespaces/{app.namespace}/pods/{name}:8080/proxy{PAGE}"
+    page: bytes = app.cluster.api.raw(Request("GET", where), 5.0)[1]  # type: ignore[attr-defined]
+    return page
