@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from deployctl.published import Released
+from deployctl.render import words
 from deployctl.render.cells import style_of
 from deployctl.render.history import outcome, took
 from deployctl.render.marking import tag
@@ -66,9 +67,10 @@ class Report:
         return [(name, text) for name, text in found if text]
 
     def log(self) -> list[tuple[str, str]]:
-        """Give what people decided and what the gates said: with its time, where that is known."""
+        """Give what people decided, which flags were moved, what the gates said: with its time, where that is known."""
         said = [(one.at, _word(one.verb, one.by, one.reason)) for one in self.of.words]
-        return [*said, *(("", one) for one in self.of.gates)]
+        moved = [(one.at, f"flag {words.flag(one)}") for one in self.of.flags]
+        return [*said, *moved, *(("", one) for one in self.of.gates)]
 
 
 def _digests(of: Released, name: str) -> str:

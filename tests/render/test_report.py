@@ -10,7 +10,7 @@ import msgspec
 from deployctl.published import Word
 from deployctl.render.folding import timeline
 from deployctl.render.report import Report, document, html, markdown, plain
-from tests.render.test_history import PROMOTED, REFUSED
+from tests.render.test_history import FLAG, PROMOTED, REFUSED
 from tests.render.test_page import outline
 from tests.render.told import PROMOTED as EVENTS
 
@@ -42,6 +42,14 @@ def test_the_page_says_who_decided_what_and_what_moved() -> None:
     assert 'release by ann@laptop/7722: "JIRA-12"' in said
     assert "before smoke passed" in said
     assert "What moved, and when" in said
+
+
+def test_the_flags_that_were_moved_are_among_the_decisions() -> None:
+    one = Report(msgspec.structs.replace(PROMOTED, flags=(FLAG,)))
+    told = "flag new-wallet is set to true, and was false"
+    assert told in " ".join(outline(html(one)).text)
+    assert f"- 2026-11-23T12:03:00Z {told}" in markdown(one)
+    assert document(one)["release"]["flags"][0]["setTo"] == "true"
 
 
 def test_without_events_there_is_no_course_in_time() -> None:
