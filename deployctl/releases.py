@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from deployctl import plugins
+from deployctl.autoscaling import due
 from deployctl.autoscaling.through import companion, put_back
 from deployctl.cluster import patches
 from deployctl.cluster.api import Api, Request, Stale, Unreachable
@@ -167,18 +168,20 @@ def _wide(service: Json) -> Json:
     return {**service, "spec": {**service["spec"], "selector": kept}}
 
 
-def forget_copies(api: Api, there: Found) -> None:
+def forget_copies(api: Api, there: Found) -> tuple[str, ...]:
     """Take our annotation off ReplicaSets and Services where nothing is in flight: its writer died right before that.
 
-    So is the autoscaler put back where a release that is over holds it.
+    So is the autoscaler put back where a release that is over holds it, and what is due of it done, which is told.
     It stands in nobody's way, so no command fails for it: the next one takes off what this one cannot.
     """
+    done = due.carry_out(api, there.names)
     if there.memory is not None:
-        return
+        return done
     for request in patches.forget_copies(there.replica_sets, there.services):
         with suppress(Stale, Unreachable):
             api.send(request)
     put_back(api, there.names)
+    return done
 
 
 def _strategy(there: Found, memory: Memory, app: App | None) -> Strategy:

@@ -10,7 +10,8 @@ from typing import Any
 from deployctl.autoscaling import held, obligations
 from deployctl.autoscaling.applying import Change, changes, removals, scaler
 from deployctl.autoscaling.calendar import Reading, extended, over_https
-from deployctl.autoscaling.held import HPAS, SCALED_OBJECTS, Hold
+from deployctl.autoscaling.due import carry_out, every, request_of
+from deployctl.autoscaling.held import Hold
 from deployctl.autoscaling.native import scaler_spec
 from deployctl.autoscaling.outlook import checked, outlook, pods, tried
 from deployctl.autoscaling.outlook import short as short_of_quota
@@ -20,7 +21,7 @@ from deployctl.autoscaling.through import called
 from deployctl.cli.flags import Flags
 from deployctl.cli.session import connect, folder_of, is_file, subject, tell
 from deployctl.cli.session import show as printed
-from deployctl.cluster.api import Api, NotFound, Request, Stale
+from deployctl.cluster.api import Api, Request, Stale
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names
 from deployctl.errors import Conflict, UsageError
@@ -63,6 +64,14 @@ def _meant(flags: Flags, name: str, *, policy: bool) -> Meant:
     if policy and said is not None:
         said, warnings = extended(said, Reading(names.app, folder_of(name), api.now(), over_https))
     return Meant(api, names, workload, said, names.app, warnings)
+
+
+def _written(flags: Flags, name: str, *, policy: bool = False, dry: bool = False) -> Meant:
+    """Find the app for a command that writes: what is due of it is carried out first."""
+    meant = _meant(flags, name, policy=policy)
+    for one in carry_out(meant.api, meant.names) if not dry else ():
+        tell(one)
+    return meant
 
 
 def _planned(meant: Meant) -> tuple[Json, tuple[Change, ...]]:
@@ -148,7 +157,7 @@ def diff(flags: Flags, name: str) -> int:
 
 
 def apply(flags: Flags, name: str, *, dry: bool) -> None:
-    meant = _meant(flags, name, policy=True)
+    meant = _written(flags, name, policy=True, dry=dry)
     whole, told = _planned(meant)
     if not flags.quiet:
         tell(render.plan(whole, told))
@@ -171,7 +180,7 @@ def _remember(meant: Meant) -> None:
 
 
 def remove(flags: Flags, name: str, *, dry: bool) -> None:
-    meant = _meant(flags, name, policy=False)
+    meant = _written(flags, name, dry=dry)
     told = removals(meant.api, meant.names, meant.workload)
     for one in told if not dry else ():
         _send(meant.api, one.request)
@@ -198,7 +207,7 @@ def _send(api: Api, request: Request | None) -> Json | None:
 
 
 def surge(flags: Flags, name: str, to: int, until: str, reason: str, *, fit: bool) -> None:  # noqa: PLR0913 - the flags
-    meant = _meant(flags, name, policy=False)
+    meant = _written(flags, name)
     found = _scaler(meant)
     end = _until(until, meant.api.now())
     most = held.ceiling(found)
@@ -273,37 +282,22 @@ def restore(flags: Flags, name: str, *, due: bool) -> None:
         raise UsageError("no app is named", advice="deployctl autoscale restore APP, or restore --due")
     if not name:
         return _every_due(flags)
-    meant = _meant(flags, name, policy=False)
+    meant = _meant(flags, name, policy=False) if due else _written(flags, name)
     found = scaler(meant.api, meant.names)
     if found is None:
         return _listed(flags, [], f"{meant.app}: nothing scales it any more, so nothing is held")
-    request = _due(meant.api, found) if due else held.give_back(found, obligations.SURGE)
+    request = request_of(meant.api, found) if due else held.give_back(found, obligations.SURGE)
     _told(flags, meant, _send(meant.api, request) or found)
     return None
-
-
-def _due(api: Api, found: Json) -> Request | None:
-    running = found.get("status", {}).get("currentReplicas") or _replicas(api, found)
-    return obligations.carried_out(found, running, api.now())
-
-
-def _replicas(api: Api, found: Json) -> int:
-    """Count what runs of a ScaledObject's target, which does not say so itself."""
-    ref, where = found["spec"]["scaleTargetRef"], found["metadata"]["namespace"]
-    resource = "statefulsets" if ref.get("kind") == "StatefulSet" else "deployments"
-    try:
-        return int(api.get(path(where, resource, ref["name"]))["spec"].get("replicas", 1))
-    except NotFound:
-        return 1
 
 
 def _every_due(flags: Flags) -> None:
     """Carry out what is due in the whole namespace; one that somebody writes meanwhile is left to the next time."""
     api = connect(flags)
     done = []
-    for one in _all(api):
+    for one in every(api):
         try:
-            after = api.send(request) if (request := _due(api, one)) else None
+            after = api.send(request) if (request := request_of(api, one)) else None
         except Stale:
             tell(f"warning: {called(one)} changed meanwhile; it is left to the next time")
             continue
@@ -312,20 +306,10 @@ def _every_due(flags: Flags) -> None:
     _listed(flags, items, "nothing is due")
 
 
-def _all(api: Api) -> Iterator[Json]:
-    """List what scales anything in the namespace; KEDA's own HorizontalPodAutoscalers stand behind its objects."""
-    for resource in (HPAS, SCALED_OBJECTS):
-        try:
-            every = api.get(path(api.namespace, resource))["items"]
-        except NotFound:
-            continue
-        yield from (one for one in every if not one["metadata"].get("ownerReferences"))
-
-
 def show(flags: Flags, name: str) -> None:
     api = connect(flags) if not name else None
     if api is not None:
-        found = list(_all(api))
+        found = list(every(api))
     else:
         meant = _meant(flags, name, policy=False)
         api, found = meant.api, [_scaler(meant)]

@@ -84,7 +84,8 @@ def located(flags: Flags, name: str) -> Located:
     except SpecError:
         names = guess(api, name)
     there = find(api, names)
-    forget_copies(api, there)
+    for one in forget_copies(api, there):
+        tell(one)
     return api, there, kept
 
 

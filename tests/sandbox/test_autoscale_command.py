@@ -55,7 +55,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
 
 
 @pytest.fixture
-def policy(tmp_path: Path) -> str:
+def policy(sandbox: Practice, tmp_path: Path) -> str:
+    """A policy of an app of one pod, whatever the tests before have made of it."""
+    change = {"spec": {"replicas": 1}}
+    where = "/apis/apps/v1/namespaces/igaming/deployments/balances"
+    sandbox.api.send(Request("PATCH", where, change, MERGE_PATCH))
     (tmp_path / "policy.yaml").write_text(SPEC + POLICY)
     return str(tmp_path / "policy.yaml")
 
@@ -297,3 +301,16 @@ events:
         assert (shown["nextPeak"]["name"], shown["holds"]) == ("cup", [])
     finally:
         sandbox.api.send(Request("DELETE", HPA))
+
+
+@pytest.mark.parametrize("command", [("finish", "balances"), ("autoscale", "remove", "balances")])
+def test_a_surge_that_is_over_is_ended_by_whoever_comes_next(
+    sandbox: Practice, applied: str, command: tuple[str, ...]
+) -> None:
+    at = sandbox.api.now() - timedelta(minutes=1)
+    over = held.take(sandbox.api.get(HPA), held.Hold("surge", 4, until=at.isoformat()))
+    assert over is not None
+    sandbox.api.send(over)
+    done = sandbox.run([sys.executable, "-m", "deployctl", *command, "-n", "igaming"])
+    assert done.stderr.startswith("HorizontalPodAutoscaler balances: surge is over, as was due\n")
+    assert done.returncode == 0, done.stderr
