@@ -19,6 +19,7 @@ PAGES = (
     "docs/plans.md",
     "docs/flags-in-a-release.md",
     "docs/from-helm.md",
+    "docs/terminal.md",
     "docs/from-argo-rollouts.md",
     "docs/from-flagger.md",
 )
