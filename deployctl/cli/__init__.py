@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "flag": ("flag", "See, set, keep and put back feature flags of an app, at every endpoint."),
     "autoscale": ("autoscale", "Set how many pods an app has, raise that for an event, put it back."),
     "sandbox": ("sandbox", "Practise without a cluster: one of local processes, up in a second."),
+    "config": ("config", "Show what is set, and by what."),
     "init": ("init", "Write a spec file for a Deployment that runs."),
     "doctor": ("doctor", "Check the cluster, your rights and an app's readiness, and print the fixes."),
     "validate": ("validate", "Check a spec file and its manifests, without a cluster."),
@@ -91,13 +92,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "DEPLOYCTL"},
 )
 
 
 @app.callback()
 def _root() -> None:
-    """Every flag can be set in the environment too: --namespace as DEPLOYCTL_NAMESPACE."""
+    """Every flag can be set in the environment too: --namespace as DEPLOYCTL_NAMESPACE, release --wait as DEPLOYCTL_RELEASE_WAIT."""
 
 
 def run() -> int:

@@ -15,7 +15,6 @@ import msgspec
 
 from deployctl.published import Released
 from deployctl.render import words
-from deployctl.render.cells import style_of
 from deployctl.render.history import outcome, took
 from deployctl.render.marking import tag
 from deployctl.render.page import LEGEND, Part, drawn, legend, sheet
@@ -33,6 +32,8 @@ LEAD = {
     "endedByHand": "Nobody wrote down how it ended: its process died, and it was ended by hand.",
     "unknown": "A newer deployctl wrote down how it ended.",
 }
+
+CLOSING = {"promoted": "yes", "rolledBack": "back", "aborted": "back", "running": "wait"}  # the rest is bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def html(one: Report) -> str:
     )
     body = (
         tag("h1", escape(harmless(one.title)))
-        + tag("p", escape(harmless(one.lead)), klass=f"closing{' no' * (style_of(one.of.outcome) == 'no')}")
+        + tag("p", escape(LEAD[one.of.outcome]), klass=f"closing {CLOSING.get(one.of.outcome, 'no')}")
+        + (tag("p", escape(harmless(one.of.reason)), klass="says") if one.of.reason else "")
         + tag("section", tag("dl", facts, klass="known"), klass="card")
         + shape
         + (tag("section", tag("h2", "Decisions") + tag("ul", log, klass="log"), klass="card") if log else "")

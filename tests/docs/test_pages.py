@@ -34,6 +34,7 @@ PLAYED = (
     "docs/on-call.md",
     "docs/plans.md",
     "docs/practice.md",
+    "docs/terminal.md",
     "docs/troubleshooting.md",
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -20,6 +20,7 @@ PAGES = (
     "docs/flags-in-a-release.md",
     "docs/autoscaling.md",
     "docs/from-helm.md",
+    "docs/terminal.md",
     "docs/from-argo-rollouts.md",
     "docs/from-flagger.md",
 )

@@ -74,3 +74,15 @@ def test_the_document_is_plain_json_with_its_kind() -> None:
     assert (whole["kind"], whole["release"]["id"], whole["timeline"]["outcome"]) == (
         "Report", "afc4b887f473", "promoted",
     )  # fmt: skip
+
+
+def test_the_page_is_green_only_where_the_new_version_has_the_traffic() -> None:
+    """What was refused ends well for the players, and yet it is no success."""
+    assert 'class="closing yes">The new version has the traffic.<' in html(TOLD)
+    refused = html(Report(msgspec.structs.replace(REFUSED, reason="gate smoke said no")))
+    assert 'class="closing back">The release turned round' in refused
+    assert 'class="says">gate smoke said no<' in refused
+    running = html(Report(msgspec.structs.replace(PROMOTED, outcome="running")))
+    assert 'class="closing wait">The release is in flight.<' in running
+    degraded = html(Report(msgspec.structs.replace(PROMOTED, outcome="degraded")))
+    assert 'class="closing no">' in degraded
