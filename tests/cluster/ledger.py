@@ -9,77 +9,51 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from tests.cluster.bed.cluster import Cluster
-from tests.cluster.bed.network import ADDRESS, PATH
+from tests.cluster.bed.network import ADDRESS, inside
 from tests.cluster.platform import EXAMPLE
-from tests.servers.packages import program
-from tests.servers.running import NOBODY, Server, free_port, once, running, scratch
+from tests.servers.postgres import Postgres, primary
+from tests.servers.running import scratch
 
-HBA = f"local all all trust\nhost ledger wallet {ADDRESS}/8 trust\n"
-SETTINGS = ("fsync=off", "shared_buffers=16MB", "max_connections=100", "jit=off", "autovacuum=off")
+HOSTS = f"host ledger wallet {ADDRESS}/8 trust\n"
 PLAY = (sys.executable, "-m", "tests.cluster.players")
 
 
 @dataclass
 class Ledger:
-    """The books, read through a socket that is a file and so in no network."""
+    """The books, in the bed's network."""
 
-    at: Path
-    port: int
+    server: Postgres
 
     @property
     def where(self) -> str:
         """Tell a pod where it is."""
-        return f"host={ADDRESS} port={self.port} dbname=ledger user=wallet"
+        return f"host={ADDRESS} port={self.server.port} dbname=ledger user=wallet"
 
-    def connect(self, database: str) -> psycopg.Connection[Any]:
-        return psycopg.connect(
-            host=str(self.at), port=self.port, dbname=database, user="postgres", autocommit=True
-        )
-
-    def rows(self, query: str, database: str = "ledger") -> list[tuple[Any, ...]]:
-        with self.connect(database) as connection:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with inside(), self.server.connect("ledger") as connection:
             return connection.execute(query.encode()).fetchall()
 
-    def do(self, database: str, *statements: str) -> None:
-        with self.connect(database) as connection:
-            for one in statements:
-                connection.execute(one.encode())
+    def empty(self) -> None:
+        with inside():
+            self.server.do("TRUNCATE accounts, rounds, entries", database="ledger")
 
 
 @contextmanager
 def ledger() -> Iterator[Ledger]:
     """Give the books in a PostgreSQL that listens inside the bed's network only."""
-    with scratch("ledger") as at:
-        found = Ledger(at, free_port())
-        once([program("initdb"), "-D", str(at / "data"), "-U", "postgres", "-A", "trust", "--no-sync"], at)
-        (at / "data" / "pg_hba.conf").write_text(HBA)
-        words = [
-            "nsenter",
-            f"--net={PATH}",
-            "--",
-            "setpriv",
-            f"--reuid={NOBODY}",
-            f"--regid={NOBODY}",
-            "--clear-groups",
-        ]
-        words += ["--pdeathsig=INT", program("postgres"), "-D", str(at / "data"), "-k", str(at)]
-        words += ["-h", ADDRESS, "-p", str(found.port), *(f"-c{one}" for one in SETTINGS)]
-        server = Server(
-            "ledger", words, at, lambda: bool(found.rows("SELECT 1", "postgres")), privileged=True
-        )
-        server.end_signal, server.failures = signal.SIGINT, (psycopg.OperationalError,)
-        with running(server):
-            found.do("postgres", "CREATE USER wallet", "CREATE DATABASE ledger OWNER wallet")
-            found.do("ledger", "SET ROLE wallet", (EXAMPLE / "ledger.sql").read_text())
-            yield found
+    listens = {"listen_addresses": f"127.0.0.1,{ADDRESS}", "max_connections": "100"}
+    with ExitStack() as stack:
+        with inside():
+            at = stack.enter_context(scratch("ledger"))
+            server = stack.enter_context(primary(at, hosts=HOSTS, **listens))
+            server.do("CREATE USER wallet", "CREATE DATABASE ledger OWNER wallet")
+            server.do("SET ROLE wallet", (EXAMPLE / "ledger.sql").read_text(), database="ledger")
+        yield Ledger(server)
 
 
 @dataclass

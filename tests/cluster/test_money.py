@@ -22,7 +22,9 @@ ROLLING = {"rolling": {"batch": "50%", "bake": "1s"}}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Ledger]:
+def server(cluster: Cluster) -> Iterator[Ledger]:
+    """Give the books, once the bed is up."""
+    assert cluster.at
     with ledger() as found:
         yield found
 
@@ -30,7 +32,7 @@ def server() -> Iterator[Ledger]:
 @pytest.fixture
 def books(server: Ledger) -> Ledger:
     """Give empty books."""
-    server.do("ledger", "TRUNCATE accounts, rounds, entries")
+    server.empty()
     return server
 
 

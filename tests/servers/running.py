@@ -92,7 +92,6 @@ class Server:
     end_signal: int = signal.SIGTERM
     orphaned: int = signal.SIGKILL  # what it gets when the test dies without a word
     failures: tuple[type[Exception], ...] = (OSError,)
-    privileged: bool = False  # its words give up their rights themselves, once they are where only root comes
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -116,7 +115,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,
                 preexec_fn=partial(_die_with_the_test, self.orphaned),  # noqa: PLW1509 - it only calls prctl
-                **({} if self.privileged else _as_nobody()),
+                **_as_nobody(),
             )
         try:
             self._wait()
