@@ -12,7 +12,7 @@ from deployctl.cluster.paths import path
 from deployctl.cluster.proxy import posting, through
 from deployctl.consumers import Consumers
 from deployctl.consumes import Consumes
-from deployctl.errors import DeployctlError
+from deployctl.errors import UsageError
 from deployctl.gates.http import port_of
 from deployctl.observe import live, ready
 from deployctl.repeated import AT_ONCE
@@ -72,7 +72,7 @@ def check(api: Api, consumes: Consumes | None, service: Json, selector: str) -> 
     pods = api.get(path(namespace, "pods"), labelSelector=selector)["items"]
     mute = next(_mute(api, consumes, service, (one for one in pods if live(one) and ready(one))), "")
     if mute:
-        raise DeployctlError(
+        raise UsageError(
             f"{mute}: who consumes would not be known",
             advice="nothing was touched; mend the page, or the spec's consumes; docs/consumers.md says what the app has to do",
         )

@@ -217,7 +217,7 @@ def test_pods_that_do_not_say_whether_they_consume_stop_a_release_before_it_begi
     app.edit("deployctl.yaml", lambda spec: spec["spec"]["consumes"].update(path="/internal/eat"))
     before = app.get("deployment")["metadata"]["resourceVersion"]
     done = app.release()
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 2, done.stderr
     assert "does not say whether it consumes: /internal/eat: 404" in done.stderr
     assert app.get("deployment")["metadata"]["resourceVersion"] == before
 
@@ -236,6 +236,7 @@ def test_two_pods_never_hold_at_once(sandbox, tmp_path, name):
     assert not [one for one in queue.holders() if "BESIDE" in one], queue.holders()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("then", ["resume", "rollback"])
 @pytest.mark.parametrize("dies_at", ["shift 100%", "to consume no more", "pods to consume\n"])
 def test_killed_in_the_middle_of_a_hand_over_there_is_one_holder_in_the_end(sandbox, tmp_path, dies_at, then):
