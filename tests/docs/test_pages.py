@@ -24,7 +24,10 @@ from tests.docs.pages import ROOT, Block, blocks, commands, pages, session
 PLAYED = (
     "README.md",
     "docs/first-release.md",
+    "docs/flags-flagd.md",
     "docs/flags-in-a-release.md",
+    "docs/flags-launchdarkly.md",
+    "docs/flags-unleash.md",
     "docs/on-call.md",
     "docs/plans.md",
     "docs/practice.md",
