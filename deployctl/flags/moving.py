@@ -329,10 +329,10 @@ class Mover:
         match back(state, before, ours, wanted):
             case Back.SET:
                 self._set(seen, wanted or before)
-                self._went_back(entry, wanted or before)
+                self._went_back(key, entry, wanted or before)
             case Back.RESTORE:
                 self._restored(seen, entry, asked)
-                self._went_back(entry, before)
+                self._went_back(key, entry, before)
             case Back.LEAVE:
                 self._tell(key, f"flag {key} was set to {state} by somebody else: it is left as it is")
                 return
@@ -351,11 +351,11 @@ class Mover:
         else:
             self._set(seen, entry.before)
 
-    def _went_back(self, entry: Flagged | None, state: State) -> None:
+    def _went_back(self, key: str, entry: Flagged | None, state: State) -> None:
         """Tell, and write it down where the record can be written: the flag does not wait for that."""
+        self._notes.append(f"flag {key} is {state} again" if entry else f"flag {key} is set to {state}")
         if entry is None:
             return
-        self._notes.append(f"flag {entry.key} is {state} again")
         try:
             self.keep((msgspec.structs.replace(entry, back=str(state)),))
         except DeployctlError as error:
