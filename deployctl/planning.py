@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from deployctl.autoscaling.coming import Coming, run_into
 from deployctl.autoscaling.through import planned
 from deployctl.difference import changes
 from deployctl.errors import DeployctlError
@@ -45,6 +46,7 @@ class Around:
     problems: tuple[DeployctlError, ...] = ()
     until_promoted: bool = False
     room: Room | None = None  # for more pods; None where nobody looked
+    coming: tuple[Coming, ...] = ()  # the events that are written on its autoscaler
 
 
 def plan(found: Prepared, app: App, around: Around) -> Plan:
@@ -78,14 +80,19 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
     if around.until_promoted:
         taken = _until_promoted(taken)
     peak = max((each.extra_pods for each in taken), default=0)
+    total = _sum(taken)
     return msgspec.structs.replace(
         one,
-        warnings=(*one.warnings, *(for_release(around.room, one.strategy, peak) if around.room else ())),
+        warnings=(
+            *one.warnings,
+            *run_into(around.coming, total.worst_seconds),
+            *(for_release(around.room, one.strategy, peak) if around.room else ()),
+        ),
         room=told(around.room) if around.room and peak else "",
         steps=tuple(_told(_grouped(_worded(taken, app, world, one.workload), app))),
         consumers=tuple(told_of_events(consumes)),
         flags_back=tuple(_flags_back(app.spec.flags)),
-        total=_sum(taken),
+        total=total,
         waits_for_a_person=any(isinstance(each.step, Stand) for each in taken),
         peak_extra_pods=peak,
         writes=dict(Counter(each.writes for each in taken if each.writes)),

@@ -186,13 +186,17 @@ class Foreign(Shown, frozen=True):
 
 
 class HeldScaler(Shown, frozen=True):
-    """An autoscaler that somebody holds: at least at `floor`, until the holder gives it back or `until`."""
+    """An autoscaler that somebody holds: at least at `floor`, until the holder gives it back or `until`.
+
+    `wants` is the size that its metrics ask for within the user's own bounds; null where it has not measured.
+    """
 
     name: str
     floor: int
     holder: str
     since: str = ""
     until: str = ""
+    wants: int | None = None
 
 
 class Status(Shown, frozen=True):

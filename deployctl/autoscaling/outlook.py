@@ -33,6 +33,18 @@ def outlook(scaler: Json | None, spec: Json, size: int) -> tuple[str, ...]:
     return (told, *(f"{one} has not been measured so yet, and may want more" for one in lacking))
 
 
+def by_itself(scaler: Json, size: int) -> int | None:
+    """Give the size that its metrics ask for within the user's own bounds; None where it has measured nothing.
+
+    6 pods at 90 % of what they request and a target of 60 % are 9, also where somebody holds it at 20.
+    """
+    known = {} if held.keda(scaler) else dict(_measured(scaler))
+    if not known:
+        return None
+    least = held.own(scaler).floor
+    return sized({**scaler["spec"], "minReplicas": 1 if least is None else least}, known, size)
+
+
 def pods(size: int) -> str:
     return "1 pod" if size == 1 else f"{size} pods"
 

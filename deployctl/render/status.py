@@ -202,9 +202,10 @@ def _ours(one: Traffic) -> str:
 
 
 def _held(one: HeldScaler) -> str:
-    """Write who keeps an autoscaler up: `... is held at 20 by release 4f0c until it is over`."""
+    """Write who keeps an autoscaler up: `... wants 14, and is held at 20 by release 4f0c until it is over`."""
     until = one.until or ("it is over" if one.holder.startswith("release ") else "it is given back")
-    return f"{one.name} is held at {one.floor} by {one.holder} until {until}"
+    wish = "" if one.wants is None else f" wants {one.wants}, and"
+    return f"{one.name}{wish} is held at {one.floor} by {one.holder} until {until}"
 
 
 def _moved(moved: Moved) -> Iterator[str]:
