@@ -5,6 +5,7 @@ A command function parses, wires, runs and exits; what it raises becomes a messa
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from deployctl.aloud import bear, deafen
 from deployctl.cli.completing import silent
 from deployctl.errors import DeployctlError
 
@@ -105,15 +107,22 @@ def run() -> int:
     """Run the command of sys.argv; give the exit code of docs/exit-codes.md."""
     if _completes():
         silent()
+    bear()
     try:
         code = typer.main.get_command(app)(standalone_mode=False)
+        sys.stdout.flush()
     except DeployctlError as error:
         return _tell(error)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        deafen(sys.stdout)
         return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        deafen(sys.stdout)
+        return _tell(DeployctlError(f"standard output: {error.strerror}"))
     except typer._click.exceptions.ClickException as error:  # noqa: SLF001 - typer carries click inside
         error.show()
         return error.exit_code

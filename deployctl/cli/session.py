@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from deployctl.aloud import aloud, deafen
 from deployctl.ci.job import job, silent
 from deployctl.cli.flags import Flags, span
 from deployctl.cluster.api import Api
@@ -136,7 +137,7 @@ def word(verb: str, reason: str) -> Word:
 
 
 def tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    aloud(text, sys.stderr)
 
 
 def story(flags: Flags, app: str) -> Story:
@@ -156,7 +157,7 @@ def _lines(app: str, *, quiet: bool, verbose: bool = False) -> Story:
 
 
 def events(line: str) -> None:
-    print(line, flush=True)
+    aloud(line, sys.stdout)
 
 
 def outliving(name: str) -> Callable[[str, float], None]:
@@ -214,7 +215,7 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False, last: bool = True) 
     _tell_end(run, result)
     _tell_flags(app, result.flags)
     if last or code:
-        _print(flags, run, result)
+        _printed(flags, run, result)
     return told.ends(code, run.plan.ended(result), result.reason)
 
 
@@ -269,6 +270,16 @@ def _tell_flags(app: str, left: tuple[str, ...]) -> None:
         what, _, command = text.partition("; ")
         tell(f"{app}: warning: {what}")
         _tell_next((command,))
+
+
+def _printed(flags: Flags, run: Run, result: Result) -> None:
+    """Print the result; that it cannot be is told, and does not change how the release ended."""
+    try:
+        _print(flags, run, result)
+        sys.stdout.flush()
+    except OSError as error:
+        deafen(sys.stdout)
+        tell(f"warning: the result was not printed: {error.strerror}")
 
 
 def _print(flags: Flags, run: Run, result: Result) -> None:
