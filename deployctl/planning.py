@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from deployctl.autoscaling.coming import Coming, run_into
 from deployctl.autoscaling.through import planned
 from deployctl.difference import changes
 from deployctl.errors import DeployctlError
@@ -20,11 +21,13 @@ from deployctl.pace import gate_seconds, pace_of, world_of
 from deployctl.prepare import Prepared
 from deployctl.published import InFlight, Plan, PlannedGate, PlannedStep, Problem, Safety, Span
 from deployctl.render import words
+from deployctl.room import for_release, told
 from deployctl.spec import App, Flags, said
 from deployctl.template import digest
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET, stateful
 from strategies.flags import Moves, State, share
 from strategies.model import Admit, Ask, Finish, Hold, Lower, Pin, Restore, Stand, Strategy, Turn, Wait, Wish
+from strategies.room import Room
 from strategies.simulator import World
 from strategies.walk import Pace, Planned, after, walk
 
@@ -42,6 +45,8 @@ class Around:
     unheld: tuple[str, ...] = ()  # why an autoscaler cannot be held
     problems: tuple[DeployctlError, ...] = ()
     until_promoted: bool = False
+    room: Room | None = None  # for more pods; None where nobody looked
+    coming: tuple[Coming, ...] = ()  # the events that are written on its autoscaler
 
 
 def plan(found: Prepared, app: App, around: Around) -> Plan:
@@ -74,14 +79,22 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
     taken = _whole(options, world, pace)
     if around.until_promoted:
         taken = _until_promoted(taken)
+    peak = max((each.extra_pods for each in taken), default=0)
+    total = _sum(taken)
     return msgspec.structs.replace(
         one,
+        warnings=(
+            *one.warnings,
+            *run_into(around.coming, total.worst_seconds),
+            *(for_release(around.room, one.strategy, peak) if around.room else ()),
+        ),
+        room=told(around.room) if around.room and peak else "",
         steps=tuple(_told(_grouped(_worded(taken, app, world, one.workload), app))),
         consumers=tuple(told_of_events(consumes)),
         flags_back=tuple(_flags_back(app.spec.flags)),
-        total=_sum(taken),
+        total=total,
         waits_for_a_person=any(isinstance(each.step, Stand) for each in taken),
-        peak_extra_pods=max((each.extra_pods for each in taken), default=0),
+        peak_extra_pods=peak,
         writes=dict(Counter(each.writes for each in taken if each.writes)),
         safety=_safety(options, world, pace),
         gates=tuple(_gates(app, world.replicas)),

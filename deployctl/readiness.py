@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from deployctl.memory import LABEL, Settings
+from deployctl.room import for_release, told
 from deployctl.secrecy import masked
 from deployctl.template import lacking_pre_stop
 from deployctl.workload import HASH, REVISION_HASH, governs, kind_of, stateful
 from strategies.quantities import Amount
+from strategies.room import Room
 
 Json = dict[str, Any]
 Level = Literal["ok", "warning", "error"]
@@ -55,6 +57,9 @@ class Patient:
     listed: tuple[str, ...] | None
     pre_stop_seconds: float | None
     kubectl: str
+    room: Room | None = None
+    more: int = 0  # pods at the peak of a release
+    strategy: str = "blueGreen"
 
     @property
     def name(self) -> str:
@@ -346,6 +351,18 @@ def kept_revisions(patient: Patient) -> Iterator[Finding]:
         yield Finding("history", "warning", "revisionHistoryLimit is under 2: there may be no way back", fix)
 
 
+def room_for_more(patient: Patient) -> Iterator[Finding]:
+    """Look whether the pods that a release brings up beside those that run have a place."""
+    if patient.room is None or not patient.more:
+        return
+    lacking = tuple(for_release(patient.room, patient.strategy, patient.more))
+    yield from (Finding("room", "warning", one) for one in lacking)
+    if not lacking:
+        unknown = told(patient.room)
+        fits = f"room for the {patient.more} pods more of a release"
+        yield Finding("room", "ok", f"{fits}: {unknown}" if unknown else fits)
+
+
 CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     readiness,
     pre_stop,
@@ -356,5 +373,6 @@ CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     budget,
     traffic,
     requests,
+    room_for_more,
     kept_revisions,
 )

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from deployctl import plugins
+from deployctl.autoscaling import due
 from deployctl.autoscaling.through import companion, put_back
 from deployctl.cluster import patches
 from deployctl.cluster.api import Api, Request, Stale, Unreachable
@@ -167,18 +168,20 @@ def _wide(service: Json) -> Json:
     return {**service, "spec": {**service["spec"], "selector": kept}}
 
 
-def forget_copies(api: Api, there: Found) -> None:
+def forget_copies(api: Api, there: Found) -> tuple[str, ...]:
     """Take our annotation off ReplicaSets and Services where nothing is in flight: its writer died right before that.
 
-    So is the autoscaler put back where a release that is over holds it.
+    So is the autoscaler put back where a release that is over holds it, and what is due of it done, which is told.
     It stands in nobody's way, so no command fails for it: the next one takes off what this one cannot.
     """
+    done = due.carry_out(api, there.names)
     if there.memory is not None:
-        return
+        return done
     for request in patches.forget_copies(there.replica_sets, there.services):
         with suppress(Stale, Unreachable):
             api.send(request)
     put_back(api, there.names)
+    return done
 
 
 def _strategy(there: Found, memory: Memory, app: App | None) -> Strategy:
@@ -290,6 +293,13 @@ class Run:
     means: Means = REAL
     _told: set[str] = field(default_factory=set)
     _mover: Mover | None = None
+    _rollout: Rollout | None = None
+
+    def until_promoted(self) -> None:
+        """Go on as `--wait promoted` does from the start."""
+        self.orders = replace(self.orders, until_promoted=True)
+        if self._rollout:
+            self._rollout.orders = self.orders
 
     def run(self) -> Result:
         """Take the lock, write the record, release, write down how it ended."""
@@ -391,7 +401,7 @@ class Run:
 
     def _released(self, view: View, lock: Lock) -> Result:
         memory = self._taken_over(view, lock) if self.plan.taken_over else self.plan.memory
-        rollout = Rollout(
+        self._rollout = rollout = Rollout(
             api=self.api,
             view=view,
             strategy=self.plan.strategy,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from deployctl.autoscaling.held import holds
+from deployctl.autoscaling.outlook import by_itself
 from deployctl.autoscaling.through import called
 from deployctl.by_hand import ByHand
 from deployctl.glance import Glance, Listed
@@ -26,7 +27,7 @@ from deployctl.observe import (
     revision,
     stuck,
 )
-from deployctl.past import said
+from deployctl.past import moved, said
 from deployctl.published import (
     Foreign,
     HeldScaler,
@@ -79,9 +80,12 @@ def status(at: Glance, kubectl: str = "kubectl") -> Status:
 
 
 def _held(look: Snapshot) -> Iterator[HeldScaler]:
+    size = look.deployment["spec"].get("replicas", 1)
     for scaler in look.scalers:
+        wants = by_itself(scaler, size)
         yield from (
-            HeldScaler(called(scaler), one.floor, one.holder, one.since, one.until) for one in holds(scaler)
+            HeldScaler(called(scaler), one.floor, one.holder, one.since, one.until, wants)
+            for one in holds(scaler)
         )
 
 
@@ -143,6 +147,7 @@ def _release(at: Glance, memory: Memory, seen: Observed) -> Release:
         gates=entry.gates if entry else (),
         trouble=seen.preview.trouble or seen.stable.trouble,
         words=said(entry) if entry else (),
+        flags=moved(entry) if entry else (),
     )
 
 

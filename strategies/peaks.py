@@ -6,7 +6,7 @@ Times are seconds of one clock; whose, the caller knows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from strategies.quantities import Amount
@@ -64,6 +64,23 @@ def sized(factor: float, running: int) -> int:
 def highest(courses: Iterable[tuple[Course, int]], now: float) -> int:
     """Give the floor of events that overlap: the higher one wins."""
     return max((course.floor(peak, now) for course, peak in courses), default=0)
+
+
+def together(courses: Sequence[tuple[Course, int]]) -> tuple[tuple[int, ...], ...]:
+    """Group events, by their numbers, of which one begins before those before it are over.
+
+    15 to 18, 16 to 19 and 21 to 23 o'clock are two groups: the first two, and the third.
+    """
+    groups: list[tuple[int, ...]] = []
+    over = -math.inf
+    for one in sorted(range(len(courses)), key=lambda one: courses[one][0].begins):
+        course, peak = courses[one]
+        if course.begins < over:
+            groups[-1] = (*groups[-1], one)
+        else:
+            groups.append((one,))
+        over = max(over, course.ends(peak))
+    return tuple(groups)
 
 
 def over_time(courses: Iterable[tuple[Course, int]]) -> tuple[tuple[float, int], ...]:

@@ -122,15 +122,20 @@ def _of_object(api: Api, names: Names, resource: str, spec: Json, found: Json | 
         return Change("create", kind, names.deployment, request, fields)
     request = _patch(found, resource, spec)
     after = api.send(request.dry())
-    fields = tuple(
-        (f"spec.{key}", found["spec"].get(key), after["spec"].get(key))
-        for key in {**found["spec"], **after["spec"]}
-        if found["spec"].get(key) != after["spec"].get(key)
-    )
+    fields = tuple(differing("spec", found["spec"], after["spec"]))
     known = ANNOTATION in (found["metadata"].get("annotations") or {})
     same = known and not fields and after["metadata"].get("annotations") == found["metadata"]["annotations"]
     verb = "same" if same else "change" if known else "adopt"
     return Change(verb, kind, found["metadata"]["name"], None if same else request, fields)
+
+
+def differing(where: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    """List the fields that differ, as deep as both sides are objects; a list is one field."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            yield from differing(f"{where}.{key}", old.get(key), new.get(key))
+    elif old != new:
+        yield where, old, new
 
 
 def _creation(names: Names, resource: str, spec: Json) -> Request:
@@ -221,11 +226,8 @@ def _removed(found: Json) -> Change:
             Request("DELETE", path(meta["namespace"], resource, meta["name"]), body),
         )
     before = {key: _exact(value, found["spec"].get(key)) for key, value in note["before"].items()}
-    fields = tuple(
-        (f"spec.{key}", found["spec"].get(key), value)
-        for key, value in note["before"].items()
-        if found["spec"].get(key) != value
-    )
+    told = (differing(f"spec.{key}", found["spec"].get(key), was) for key, was in note["before"].items())
+    fields = tuple(one for each in told for one in each)
     request = _merge(found, resource, before, {ANNOTATION: None, held.ANNOTATION: None})
     return Change("give back", kind, meta["name"], request, fields)
 

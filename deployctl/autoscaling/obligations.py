@@ -11,6 +11,7 @@ from deployctl.autoscaling.held import Hold
 from deployctl.autoscaling.peak import Peak
 from deployctl.cluster.api import Request
 from deployctl.document import Place
+from deployctl.errors import DeployctlError
 from deployctl.reading import Reader, node, written
 from deployctl.shapes import shape
 from strategies.peaks import sized
@@ -70,4 +71,9 @@ def _over(peak: Peak) -> float:
 def _read(said: Json) -> Peak:
     reader = Reader([])
     found: Peak = reader.read(node(said, Place(held.ANNOTATION)), shape(Peak), "")
+    if reader.problems:
+        raise DeployctlError(
+            f"an event that is written on an autoscaler cannot be read: {reader.problems[0]}",
+            advice="deployctl autoscale apply FILE writes the events anew",
+        )
     return found

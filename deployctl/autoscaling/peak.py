@@ -14,11 +14,12 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from strategies.peaks import Course
-from strategies.quantities import Amount
+from strategies.quantities import Amount, seconds
 
 MOMENT = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d(:\d\d)?) ?(?P<where>Z|[+-]\d\d:\d\d|[A-Za-z][\w+/-]*)?"
 )
+CLOCK = re.compile(r"\d\d:\d\d")
 EXPECTED = "expected a moment with its zone such as 2026-04-11 16:00 Europe/London, or 2026-04-11T15:00Z"
 
 Floor = Annotated[
@@ -102,6 +103,32 @@ def moment(text: str) -> dt.datetime:
         return placed(naive, found["where"])
     except ValueError as error:
         raise ValueError(f"at: {text}: {error}; {EXPECTED}") from error
+
+
+def until(text: str, now: dt.datetime) -> dt.datetime:
+    """Read an end: a duration from now, a moment, or the next time that the clocks of a zone show `23:00`."""
+    try:
+        return now + dt.timedelta(seconds=seconds(text))
+    except ValueError:
+        pass
+    clock, _, where = text.partition(" ")
+    try:
+        end = _next(dt.time.fromisoformat(clock), where, now) if CLOCK.fullmatch(clock) else moment(text)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("at: ")) from error
+    if end <= now:
+        raise ValueError("that is past")
+    return end
+
+
+def _next(clock: dt.time, where: str, now: dt.datetime) -> dt.datetime:
+    """Give the next moment at which the clocks of a zone show it: at 22:00 there 23:00 is today, 21:00 tomorrow."""
+    if not where:
+        raise ValueError("it says no zone")
+    noon = placed(dt.datetime.combine(now.date(), dt.time(12)), where)
+    today = (now + (dt.datetime.combine(now.date(), dt.time(12), dt.UTC) - noon)).date()
+    later = (placed(dt.datetime.combine(today + dt.timedelta(days=day), clock), where) for day in range(2))
+    return next(one for one in later if one > now)
 
 
 def placed(naive: dt.datetime, where: str) -> dt.datetime:

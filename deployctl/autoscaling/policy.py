@@ -6,10 +6,13 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from deployctl.autoscaling.peak import Peak
+from deployctl.autoscaling.peak import Floor, Peak, Step, check_step
+from deployctl.gates.credential import FilePath
+from deployctl.gates.fetch import check_url, shown
 from strategies.quantities import Amount
 
 QUANTITY = r"([0-9]+(\.[0-9]+)?|\.[0-9]+)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?"
+LONGEST_AHEAD = 366 * 86400.0
 LONGEST_WINDOW, LONGEST_PERIOD = 3600.0, 1800.0  # of autoscaling/v2
 
 Quantity = Annotated[
@@ -22,6 +25,7 @@ Target = Annotated[
         extra={"expected": "a percentage of what is requested such as 60%, or a quantity a pod such as 500m"},
     ),
 ]
+SafeUrl = Annotated[str, Meta(pattern="^https://[^/]", extra={"expected": "a URL that starts with https://"})]
 Text = Annotated[str, Meta(min_length=1, extra={"expected": "text"})]
 Labels = dict[str, str]
 AtLeastOne = Annotated[int, Meta(ge=1)]
@@ -265,6 +269,46 @@ class Budget(Struct, frozen=True, kw_only=True):
         _one_of(self, "min_available", "max_unavailable")
 
 
+class Calendar(Struct, frozen=True, kw_only=True):
+    """Events that several apps share; exactly one of file and url is given.
+
+    file: beside this one; iCalendar where its name ends in .ics, else YAML
+    url: of an iCalendar
+    ca: a file of certificates that its server is trusted by, instead of the usual
+    jurisdictions: only events of these, and those that are of none in particular
+    ahead: how far into the future its events are taken, at most a year
+    floor: of events that say none
+    before: of events that say none
+    after: of events that say none
+    step: of events that say none
+    every: of events that say none
+    """
+
+    file: FilePath | None = None
+    url: SafeUrl | None = None
+    ca: FilePath | None = None
+    jurisdictions: Annotated[tuple[Text, ...], Meta(extra={"unique": ""})] = ()
+    ahead_seconds: float = 720 * 3600.0
+    floor: Floor | None = None
+    before_seconds: float | None = None
+    after_seconds: float | None = None
+    step: Step | None = None
+    every_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        _one_of(self, "file", "url")
+        check_url(self.url)
+        if not 0 < self.ahead_seconds <= LONGEST_AHEAD:
+            raise ValueError(f"ahead: {self.ahead_seconds:g}s; expected more than 0s and at most 8784h")
+        if self.step or self.every_seconds is not None:
+            every = 1.0 if self.every_seconds is None else self.every_seconds
+            check_step(self.step or Amount(1), every)
+
+    @property
+    def where(self) -> str:
+        return self.file or shown(self.url or "")
+
+
 class Policy(Struct, frozen=True, kw_only=True):
     """How many pods the app has, written by `autoscale apply` as native objects.
 
@@ -277,6 +321,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     keda: what KEDA counts pods by; then a ScaledObject is written instead of a HorizontalPodAutoscaler
     pdb: how many pods an eviction leaves
     peaks: floors for events with a date
+    calendars: where more of them are
     """
 
     min: NotNegative
@@ -288,6 +333,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     keda: tuple[Trigger, ...] = ()
     pdb: Budget | None = None
     peaks: Annotated[tuple[Peak, ...], Meta(extra={"unique": "name"})] = ()
+    calendars: tuple[Calendar, ...] = ()
 
     def __post_init__(self) -> None:
         if self.min > self.max:

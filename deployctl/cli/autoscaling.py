@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployctl.autoscaling import held, obligations
 from deployctl.autoscaling.applying import Change, changes, removals, scaler
-from deployctl.autoscaling.held import HPAS, SCALED_OBJECTS, Hold
+from deployctl.autoscaling.calendar import Reading, extended, over_https
+from deployctl.autoscaling.due import carry_out, every, request_of
+from deployctl.autoscaling.held import Hold
 from deployctl.autoscaling.native import scaler_spec
-from deployctl.autoscaling.outlook import checked, outlook, short, tried
-from deployctl.autoscaling.peak import moment, placed
+from deployctl.autoscaling.outlook import checked, outlook, pods, tried
+from deployctl.autoscaling.outlook import short as short_of_quota
+from deployctl.autoscaling.peak import until
 from deployctl.autoscaling.policy import Policy
 from deployctl.autoscaling.through import called
 from deployctl.cli.flags import Flags
-from deployctl.cli.session import connect, is_file, subject, tell
+from deployctl.cli.session import connect, folder_of, is_file, subject, tell
 from deployctl.cli.session import show as printed
-from deployctl.cluster.api import Api, NotFound, Request, Stale
+from deployctl.cluster.api import Api, Request, Stale
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names
 from deployctl.errors import Conflict, UsageError
 from deployctl.prepare import guess, names_of
 from deployctl.releases import holder
 from deployctl.render import autoscaling as render
-from strategies.quantities import seconds
+from deployctl.room import room, short
+from deployctl.room import told as unsaid
+from strategies.peaks import over_time, together
+from strategies.room import Room
 
 Json = dict[str, Any]
 VERSION = "deployctl.dev/v1alpha1"
@@ -40,6 +46,7 @@ class Meant:
     workload: Json
     policy: Policy | None
     app: str
+    warnings: tuple[str, ...] = ()
 
 
 def _meant(flags: Flags, name: str, *, policy: bool) -> Meant:
@@ -53,17 +60,31 @@ def _meant(flags: Flags, name: str, *, policy: bool) -> Meant:
         api, said = connect(flags), None
         names = guess(api, name)
     workload = api.get(path(names.namespace, names.resource, names.deployment))
-    return Meant(api, names, workload, said, names.app)
+    warnings: tuple[str, ...] = ()
+    if policy and said is not None:
+        said, warnings = extended(said, Reading(names.app, folder_of(name), api.now(), over_https))
+    return Meant(api, names, workload, said, names.app, warnings)
+
+
+def _written(flags: Flags, name: str, *, policy: bool = False, dry: bool = False) -> Meant:
+    """Find the app for a command that writes: what is due of it is carried out first."""
+    meant = _meant(flags, name, policy=policy)
+    for one in carry_out(meant.api, meant.names) if not dry else ():
+        tell(one)
+    return meant
 
 
 def _planned(meant: Meant) -> tuple[Json, tuple[Change, ...]]:
     """Give the whole document of a plan, and the changes in it."""
     assert meant.policy is not None  # noqa: S101 - asked for in _meant
-    warnings = tuple(checked(meant.api, meant.names, meant.policy, meant.workload))
+    warnings = (*meant.warnings, *checked(meant.api, meant.names, meant.policy, meant.workload))
     told = changes(meant.api, meant.names, meant.policy, meant.workload)
     there = scaler(meant.api, meant.names)
     spec = scaler_spec(meant.policy, {})
     size = meant.workload["spec"].get("replicas", 1)
+    peaks = _peaks(meant.policy, size, meant.api.now())
+    found = room(meant.api, meant.names, meant.workload["spec"]["template"])
+    warnings += tuple(_without_room(peaks, found, size))
     whole: Json = {
         "apiVersion": VERSION,
         "kind": "AutoscalePlan",
@@ -71,10 +92,19 @@ def _planned(meant: Meant) -> tuple[Json, tuple[Change, ...]]:
         "namespace": meant.names.namespace,
         "changes": [one.plain() for one in told],
         "now": list(outlook(there, spec, size)),
-        "peaks": _peaks(meant.policy, size, meant.api.now()),
+        "room": unsaid(found),
+        "peaks": peaks,
+        "overlaps": _overlaps(meant.policy, size, meant.api.now()),
         "warnings": list(warnings),
     }
     return whole, told
+
+
+def _without_room(peaks: list[Json], found: Room, running: int) -> Iterator[str]:
+    """Name each event for which there is too little room as the cluster is now."""
+    for one in peaks:
+        for lacking in short(found, one["floor"] - running):
+            yield f"{one['name']} needs {pods(one['floor'])}, {one['floor'] - running} more than run: {lacking}"
 
 
 def _peaks(policy: Policy, running: int, now: dt.datetime) -> list[Json]:
@@ -84,13 +114,31 @@ def _peaks(policy: Policy, running: int, now: dt.datetime) -> list[Json]:
     return [
         {
             "name": one.name,
-            "at": one.begins.isoformat(),
-            "from": dt.datetime.fromtimestamp(one.course.begins, dt.UTC).isoformat(),
+            "at": render.stamp(one.begins),
+            "from": _told_at(one.course.begins),
             "floor": min(floor, policy.max),
-            "until": dt.datetime.fromtimestamp(one.course.ends(floor), dt.UTC).isoformat(),
+            "whole": _told_at(one.course.comes_down),
+            "until": _told_at(one.course.ends(floor)),
         }
         for one, floor in whole
         if one.course.ends(floor) > now.timestamp()
+    ]
+
+
+def _overlaps(policy: Policy, running: int, now: dt.datetime) -> list[Json]:
+    """Show of events that overlap how the floor goes: at each moment the higher one wins."""
+    events = [one for one in policy.peaks if one.course.ends(one.count or 1) > now.timestamp()]
+    courses = [(one.course, min(obligations.floor_of(one, running), policy.max)) for one in events]
+    return [
+        {
+            "events": [events[number].name for number in group],
+            "floor": [
+                {"from": _told_at(at), "floor": floor}
+                for at, floor in over_time(courses[number] for number in group)
+            ],
+        }
+        for group in together(courses)
+        if len(group) > 1
     ]
 
 
@@ -109,7 +157,7 @@ def diff(flags: Flags, name: str) -> int:
 
 
 def apply(flags: Flags, name: str, *, dry: bool) -> None:
-    meant = _meant(flags, name, policy=True)
+    meant = _written(flags, name, policy=True, dry=dry)
     whole, told = _planned(meant)
     if not flags.quiet:
         tell(render.plan(whole, told))
@@ -132,7 +180,7 @@ def _remember(meant: Meant) -> None:
 
 
 def remove(flags: Flags, name: str, *, dry: bool) -> None:
-    meant = _meant(flags, name, policy=False)
+    meant = _written(flags, name, dry=dry)
     told = removals(meant.api, meant.names, meant.workload)
     for one in told if not dry else ():
         _send(meant.api, one.request)
@@ -142,7 +190,7 @@ def remove(flags: Flags, name: str, *, dry: bool) -> None:
 
 
 def _names(told: tuple[Change, ...]) -> str:
-    return "\n".join(f"{one.kind.lower()}/{one.name}" for one in told)
+    return "\n".join(render.name(one.kind, one.name) for one in told)
 
 
 def _send(api: Api, request: Request | None) -> Json | None:
@@ -159,7 +207,7 @@ def _send(api: Api, request: Request | None) -> Json | None:
 
 
 def surge(flags: Flags, name: str, to: int, until: str, reason: str, *, fit: bool) -> None:  # noqa: PLR0913 - the flags
-    meant = _meant(flags, name, policy=False)
+    meant = _written(flags, name)
     found = _scaler(meant)
     end = _until(until, meant.api.now())
     most = held.ceiling(found)
@@ -168,22 +216,39 @@ def surge(flags: Flags, name: str, to: int, until: str, reason: str, *, fit: boo
             f"--to {to} is over the maximum {most} of {called(found)}",
             advice=f"raise spec.autoscaling.max and apply it, or surge to {most}",
         )
-    to = _room(meant, to, fit=fit)
+    to = _fitting(meant, to, fit=fit)
+    _warn_of_nodes(meant, to)
     hold = Hold(
-        obligations.SURGE, to, by=holder(), since=_text(meant.api.now()), until=_text(end), why=reason
+        obligations.SURGE,
+        to,
+        by=holder(),
+        since=render.stamp(meant.api.now()),
+        until=render.stamp(end),
+        why=reason,
     )
     after = _send(meant.api, held.take(found, hold)) or found
     _told(flags, meant, after)
 
 
-def _room(meant: Meant, to: int, *, fit: bool) -> int:
+def _warn_of_nodes(meant: Meant, to: int) -> None:
+    """Say where the nodes have no room now: it is no refusal, for nodes may be added."""
+    more = to - meant.workload["spec"].get("replicas", 1)
+    if more > 0:
+        found = room(meant.api, meant.names, meant.workload["spec"]["template"])
+        for one in short(replace(found, quotas=()), more):
+            tell(f"warning: {one}; a pod without a place waits for a node")
+        if unknown := unsaid(found):
+            tell(f"room on the nodes: {unknown}")
+
+
+def _fitting(meant: Meant, to: int, *, fit: bool) -> int:
     """Give the size that fits; raise where it is short and nobody said to fit it."""
     running: int = meant.workload["spec"].get("replicas", 1)
     if running >= to:
         return to
     pod = tried(meant.api, meant.names, meant.workload)
     for size in range(to, running, -1):
-        lacking = tuple(short(meant.api, meant.names, pod, size, running))
+        lacking = tuple(short_of_quota(meant.api, meant.names, pod, size, running))
         if not lacking:
             return size
         if not fit:
@@ -192,36 +257,13 @@ def _room(meant: Meant, to: int, *, fit: bool) -> int:
 
 
 def _until(text: str, now: dt.datetime) -> dt.datetime:
-    """Read the end of a surge: a duration, a moment, or the next time that a clock of a zone shows."""
     try:
-        return now + dt.timedelta(seconds=seconds(text))
-    except ValueError:
-        pass
-    clock, _, where = text.partition(" ")
-    try:
-        if len(clock) != 5 or clock[2] != ":":
-            end = moment(text)
-        else:
-            end = _next(dt.time.fromisoformat(clock), where, now)
+        return until(text, now)
     except ValueError as error:
         raise UsageError(
-            f"--until {text}: {str(error).removeprefix('at: ')}",
+            f"--until {text}: {error}",
             advice='write it as 3h, as "23:00 Europe/Malta", or as 2026-04-11T22:00Z',
         ) from error
-    if end <= now:
-        raise UsageError(f"--until {text} is past", advice="give a moment to come")
-    return end
-
-
-def _next(clock: dt.time, where: str, now: dt.datetime) -> dt.datetime:
-    """Give the next moment at which the clocks of a zone show it."""
-    if not where:
-        raise ValueError("it says no zone")
-    local = now + dt.timedelta(days=-1)
-    found = (
-        placed(dt.datetime.combine(local.date() + dt.timedelta(days=day), clock), where) for day in range(4)
-    )
-    return next(one for one in found if one > now)
 
 
 def _scaler(meant: Meant) -> Json:
@@ -240,37 +282,22 @@ def restore(flags: Flags, name: str, *, due: bool) -> None:
         raise UsageError("no app is named", advice="deployctl autoscale restore APP, or restore --due")
     if not name:
         return _every_due(flags)
-    meant = _meant(flags, name, policy=False)
+    meant = _meant(flags, name, policy=False) if due else _written(flags, name)
     found = scaler(meant.api, meant.names)
     if found is None:
         return _listed(flags, [], f"{meant.app}: nothing scales it any more, so nothing is held")
-    request = _due(meant.api, found) if due else held.give_back(found, obligations.SURGE)
+    request = request_of(meant.api, found) if due else held.give_back(found, obligations.SURGE)
     _told(flags, meant, _send(meant.api, request) or found)
     return None
-
-
-def _due(api: Api, found: Json) -> Request | None:
-    running = found.get("status", {}).get("currentReplicas") or _replicas(api, found)
-    return obligations.carried_out(found, running, api.now())
-
-
-def _replicas(api: Api, found: Json) -> int:
-    """Count what runs of a ScaledObject's target, which does not say so itself."""
-    ref, where = found["spec"]["scaleTargetRef"], found["metadata"]["namespace"]
-    resource = "statefulsets" if ref.get("kind") == "StatefulSet" else "deployments"
-    try:
-        return int(api.get(path(where, resource, ref["name"]))["spec"].get("replicas", 1))
-    except NotFound:
-        return 1
 
 
 def _every_due(flags: Flags) -> None:
     """Carry out what is due in the whole namespace; one that somebody writes meanwhile is left to the next time."""
     api = connect(flags)
     done = []
-    for one in _all(api):
+    for one in every(api):
         try:
-            after = api.send(request) if (request := _due(api, one)) else None
+            after = api.send(request) if (request := request_of(api, one)) else None
         except Stale:
             tell(f"warning: {called(one)} changed meanwhile; it is left to the next time")
             continue
@@ -279,20 +306,10 @@ def _every_due(flags: Flags) -> None:
     _listed(flags, items, "nothing is due")
 
 
-def _all(api: Api) -> Iterator[Json]:
-    """List what scales anything in the namespace; KEDA's own HorizontalPodAutoscalers stand behind its objects."""
-    for resource in (HPAS, SCALED_OBJECTS):
-        try:
-            every = api.get(path(api.namespace, resource))["items"]
-        except NotFound:
-            continue
-        yield from (one for one in every if not one["metadata"].get("ownerReferences"))
-
-
 def show(flags: Flags, name: str) -> None:
     api = connect(flags) if not name else None
     if api is not None:
-        found = list(_all(api))
+        found = list(every(api))
     else:
         meant = _meant(flags, name, policy=False)
         api, found = meant.api, [_scaler(meant)]
@@ -301,11 +318,12 @@ def show(flags: Flags, name: str) -> None:
 
 
 def _told(flags: Flags, meant: Meant, after: Json) -> None:
-    _listed(flags, [render.described(after, meant.api.now())], names=called(after))
+    _listed(flags, [render.described(after, meant.api.now())])
 
 
-def _listed(flags: Flags, items: list[Json], nothing: str = "", names: str = "") -> None:
+def _listed(flags: Flags, items: list[Json], nothing: str = "") -> None:
     """Print autoscalers, or in words that there is none."""
+    names = "\n".join(render.name(*one["scaler"].split()) for one in items)
     text = "\n\n".join(map(render.described_text, items)) or nothing
     printed(flags, {"apiVersion": VERSION, "kind": "Autoscalers", "items": items}, text, names)
 
@@ -318,5 +336,5 @@ def cron(flags: Flags, image: str, every: int, account: str) -> None:
     print(yaml.safe_dump(render.cron_job(namespace, image, every, account), sort_keys=False), end="")
 
 
-def _text(at: dt.datetime) -> str:
-    return at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _told_at(seconds: float) -> str:
+    return render.stamp(dt.datetime.fromtimestamp(seconds, dt.UTC))

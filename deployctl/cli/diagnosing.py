@@ -20,8 +20,10 @@ from deployctl.prepare import Found, Wanted, find, guess, names_of, prepare, ref
 from deployctl.readiness import Finding, Patient, findings
 from deployctl.record import Record
 from deployctl.render import doctor as render
+from deployctl.room import room
 from deployctl.spec import App, Drain, from_canonical
-from deployctl.workload import DEPLOYMENT
+from deployctl.workload import DEPLOYMENT, stateful
+from strategies.rolling import Rolling
 
 Json = dict[str, Any]
 Known = tuple[Subject | None, Found]  # with its spec where there is one
@@ -76,7 +78,21 @@ def _patient(api: Api, there: Found, app: App | None, prefix: str) -> Patient:
         listed=(*names.services, app.preview_service) if app else None,
         pre_stop_seconds=None if sleep == "keep" else float(sleep),
         kubectl=prefix,
+        room=room(api, names, there.deployment["spec"]["template"]) if there.memory is None else None,
+        more=_more(app, there.deployment),
+        strategy=app.spec.strategy.kind if app else "blueGreen",
     )
+
+
+def _more(app: App | None, workload: Json) -> int:
+    """Count the pods that a release brings up beside those that run; without a spec as many again."""
+    running: int = workload["spec"].get("replicas", 1)
+    if stateful(workload):
+        return 0
+    walk = app.spec.walk if app else None
+    if not isinstance(walk, Rolling):
+        return running
+    return (walk.batch if walk.surge is None else walk.surge).of(running)
 
 
 def _perhaps(api: Api, namespace: str, resource: str, **query: str) -> tuple[Json, ...] | None:

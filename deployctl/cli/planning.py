@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from deployctl.autoscaling.coming import coming
 from deployctl.autoscaling.through import scalers_of, unheld
 from deployctl.cli.flags import Flags, span
 from deployctl.cli.looking import plain, reaching
@@ -28,6 +29,7 @@ from deployctl.published import Plan, Saved
 from deployctl.releases import as_finished, finished_by_itself
 from deployctl.render import plan as render
 from deployctl.render.terminal import colors
+from deployctl.room import room
 from deployctl.spec import App, digest
 
 
@@ -93,13 +95,16 @@ def planned(api: Api, found: Subject, ask: Asked) -> Planned:
     if finished_by_itself(there):  # a release finishes that first
         there = as_finished(there)
     ready = prepare(api, found.app, found.objects, wanted, there)
+    scalers = _autoscalers(api, ready)
     around = Around(
         context=api.context,
         pods=tuple(_pods(api, ready)),
-        autoscalers=_autoscalers(api, ready),
+        autoscalers=scalers,
         unheld=tuple(unheld(api, ready.names, ready.deployment)),
         problems=tuple(_problems(api, ready, found.app, accept_sync=ask.accept_sync)),
         until_promoted=ask.wait == "promoted",
+        coming=tuple(coming(scalers, ready.deployment["spec"].get("replicas", 1), api.now())),
+        room=room(api, ready.names, ready.preview) if ready.memory is None else None,
     )
     return Planned(api, found, ready, walked(ready, found.app, around))
 

@@ -84,7 +84,8 @@ def _carried_out(flags: Flags, api: Api, case: Case, ask: Asked) -> int:
     if case.unfinished:
         tidy(flags, api, case.subject)
         case = holds(api, case.kept, case.app)
-    forget_copies(api, case.there)
+    for one in forget_copies(api, case.there):
+        tell(one)
     if case.done:
         return unchanged(flags, case.app.name)
     plan = run_of(api, case)

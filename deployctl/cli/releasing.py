@@ -115,7 +115,8 @@ def tidy(flags: Flags, api: Api, found: Subject) -> Found | None:
     Gives the app as it is there, or None where that has changed it.
     """
     there = find(api, names_of(found.app, api.namespace))
-    forget_copies(api, there)
+    for one in forget_copies(api, there):
+        tell(one)
     if not finished_by_itself(there):
         return there
     tell(f"{found.app.name}: finishing the release before, whose old side Kubernetes has retired")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,7 +26,8 @@ def validate(flags: Flags, files: Files) -> None:
 
     Example: deployctl validate deployctl.yaml
     """
-    from deployctl.cli.session import show
+    from deployctl.autoscaling.calendar import checked
+    from deployctl.cli.session import folder_of, show
     from deployctl.errors import Problem, SpecError
     from deployctl.spec import read
 
@@ -35,6 +37,8 @@ def validate(flags: Flags, files: Files) -> None:
     for file in files:
         try:
             loaded = read(file)
+            for app in loaded.apps:
+                checked(app.spec.autoscaling, app.name, folder_of(file) or Path())
         except SpecError as error:
             problems += error.problems
             continue

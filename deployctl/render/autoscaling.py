@@ -7,9 +7,27 @@ from typing import Any
 
 from deployctl.autoscaling import held, obligations
 from deployctl.autoscaling.applying import Change
+from deployctl.autoscaling.outlook import pods
 from deployctl.autoscaling.through import called, troubled
 
 Json = dict[str, Any]
+
+
+def stamp(at: dt.datetime) -> str:
+    """Write a moment as Kubernetes does: 2026-04-11T15:00:00Z."""
+    return at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+GROUPS = {
+    "HorizontalPodAutoscaler": "autoscaling",
+    "ScaledObject": "keda.sh",
+    "PodDisruptionBudget": "policy",
+}
+
+
+def name(kind: str, called_so: str) -> str:
+    """Name an object as kubectl does: horizontalpodautoscaler.autoscaling/balances."""
+    return f"{kind.lower()}.{GROUPS[kind]}/{called_so}"
 
 
 def plan(whole: Json, told: tuple[Change, ...]) -> str:
@@ -17,14 +35,22 @@ def plan(whole: Json, told: tuple[Change, ...]) -> str:
     lines = [f"{whole['app']} in {whole['namespace']}", ""]
     lines += [line for one in told for line in one.lines]
     lines += ["", "now", *(f"  {one}" for one in whole["now"])]
+    lines += [f"  room on the nodes: {whole['room']}"] if whole["room"] else []
     if whole["peaks"]:
-        lines += ["", "peaks", *map(_peak, whole["peaks"])]
+        lines += ["", "peaks", *map(_peak, whole["peaks"]), *map(_overlap, whole["overlaps"])]
     lines += [f"warning: {one}" for one in whole["warnings"]]
     return "\n".join(lines)
 
 
 def _peak(one: Json) -> str:
-    return f"  {one['name']}: at least {one['floor']} from {one['from']}, down to none by {one['until']}"
+    when = f"from {one['from']}, whole until {one['whole']}, gone by {one['until']}"
+    return f"  {one['name']}: at least {one['floor']} {when}"
+
+
+def _overlap(one: Json) -> str:
+    """Tell of events that overlap how the floor goes: the higher one wins."""
+    course = ", ".join(f"{each['floor'] or 'none'} from {each['from']}" for each in one["floor"])
+    return f"  {' and '.join(one['events'])} overlap, and the higher floor wins: {course}"
 
 
 def applied(app: str, told: tuple[Change, ...], *, dry: bool) -> str:
@@ -49,7 +75,7 @@ def described(scaler: Json, now: dt.datetime) -> Json:
         "floor": held.values(scaler).floor,
         "max": held.ceiling(scaler),
         "holds": [_hold(one) for one in held.holds(scaler)],
-        "nextPeak": following and {"name": following.name, "at": following.begins.isoformat()},
+        "nextPeak": following and {"name": following.name, "at": stamp(following.begins)},
         "trouble": troubled(scaler),
     }
 
@@ -60,16 +86,20 @@ def _hold(one: held.Hold) -> Json:
 
 def described_text(one: Json) -> str:
     """Write one autoscaler: `held at 20 by surge of ann until 23:00`."""
-    size = (
-        f"{one['replicas']} pods, wants {one['wants']}" if one["replicas"] is not None else "not measured yet"
-    )
-    lines = [f"{one['scaler']} of {one['target']}: {size}; {one['min']} to {one['max']}"]
+    lines = [f"{one['scaler']} of {one['target']}: {_size(one)}; {one['min']} to {one['max']}"]
     lines += [f"  held at {each['floor']} by {_who(each)}" for each in one["holds"]]
     if one["nextPeak"]:
         lines.append(f"  next peak: {one['nextPeak']['name']} at {one['nextPeak']['at']}")
     if one["trouble"]:
         lines.append(f"  cannot scale: {one['trouble']}")
     return "\n".join(lines)
+
+
+def _size(one: Json) -> str:
+    """Say what runs and what is wished; one that could not work out a wish has 0 there."""
+    if one["replicas"] is None:
+        return "not measured yet"
+    return f"{pods(one['replicas'])}" + (f", wants {one['wants']}" if one["wants"] else "")
 
 
 def _who(one: Json) -> str:

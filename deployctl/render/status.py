@@ -62,6 +62,8 @@ def _sections(one: Status) -> Iterator[str]:
     yield from _moved(one.moved) if one.moved else ()
     if one.release and one.release.gates:
         yield from ("", "gates", *(f"  {gate}" for gate in one.release.gates))
+    if one.release and one.release.flags:
+        yield from ("", "flags, by the record", *(f"  {words.flag(each)}" for each in one.release.flags))
     if one.held:
         yield from ("", "autoscaling", *(f"  {_held(each)}" for each in one.held))
     if one.foreign:
@@ -200,9 +202,10 @@ def _ours(one: Traffic) -> str:
 
 
 def _held(one: HeldScaler) -> str:
-    """Write who keeps an autoscaler up: `... is held at 20 by release 4f0c until it is over`."""
+    """Write who keeps an autoscaler up: `... wants 14, and is held at 20 by release 4f0c until it is over`."""
     until = one.until or ("it is over" if one.holder.startswith("release ") else "it is given back")
-    return f"{one.name} is held at {one.floor} by {one.holder} until {until}"
+    wish = "" if one.wants is None else f" wants {one.wants}, and"
+    return f"{one.name}{wish} is held at {one.floor} by {one.holder} until {until}"
 
 
 def _moved(moved: Moved) -> Iterator[str]:
@@ -251,6 +254,7 @@ def _sentences(one: Status) -> Iterator[str]:
     yield from map(_held, one.held)
     if release.gates:
         yield f"Gate {release.gates[-1]}"
+    yield from (f"Flag {words.flag(each)}" for each in release.flags)
     yield from (
         f"{_capital(by.manager)} wrote {', '.join(by.fields)} of the {one.workload} at {by.at}"
         for by in one.foreign

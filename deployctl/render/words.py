@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from deployctl.gates.stage import Stages, said
+from deployctl.published import FlagMoved
 from strategies.model import (
     Action,
     Admit,
@@ -35,6 +36,15 @@ from strategies.model import (
     Wait,
 )
 from strategies.quantities import duration
+
+
+def flag(one: FlagMoved) -> str:
+    """Say what a release did to a flag, as far as its record knows: `new-wallet is set to true, and was false`."""
+    if one.back:
+        return f"{one.key} is {one.back} again, and was set to {one.set_to}"
+    if one.done:
+        return f"{one.key} is set to {one.set_to}, and was {one.was}"
+    return f"{one.key} was to be set to {one.set_to}, and was {one.was}: whether it is, nobody wrote down"
 
 
 def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one line an action

@@ -16,6 +16,7 @@ from deployctl.autoscaling import through as autoscaling
 from deployctl.cli import steering
 from deployctl.cluster.patches import KEY, Writer
 from deployctl.consumers import Consumers, Word
+from deployctl.flags.moving import Mover
 from deployctl.gates.http import Http
 from deployctl.lock import Lock
 from deployctl.observe import Open
@@ -113,6 +114,12 @@ def same_fence(memory: Any, by: str) -> Any:
 
 def never_confirms(self: Lock, trusted_seconds: float = 0.0) -> None:
     """Believe that the lock is ours for ever."""
+
+
+def writes_the_flag_first(self: Mover, seen: Any, entry: Any, wanted: Any) -> None:
+    """Set a flag before the record says that it is meant."""
+    self._set(seen, wanted)
+    self._keep(msgspec.structs.replace(entry, ours=(wanted,), done=True))
 
 
 def gates_say_yes(seen: Any, stage: Any, *_: Any) -> None:
@@ -291,6 +298,17 @@ MUTANTS: dict[str, Mutant] = {
         (Lock, "confirm", never_confirms),
         where=("blue-green-resume-after-shift", "both:blue-green-resume-rollback"),
         faults=("lockLost",),
+    ),
+    "flags-left": _of(
+        "the way back leaves the flags",
+        (Mover, "turn_back", nothing),
+        where=("blue-green-flags-abort",),
+    ),
+    "flag-before-its-record": _of(
+        "a flag is written before the record says so",
+        (Mover, "_write", writes_the_flag_first),
+        where=("blue-green-flags",),
+        faults=("killAfter",),
     ),
     "services-not-marked": _of(
         "who takes over does not mark the Services",

@@ -70,6 +70,7 @@ class Scenario:
         tuple[float, int], ...
     ] = ()  # seconds after the act begins, and how many mCPU all its pods use
     again: str = "resume"  # goes on with what was begun
+    flags: Mapping[str, Any] = field(default_factory=dict)  # moves of the flags that a ConfigMap keeps
 
     @property
     def rolling(self) -> bool:
@@ -95,6 +96,8 @@ class Scenario:
         spec = {"workload": workload, "strategy": self.strategy, "drain": drain, "gates": gates}
         if self.consumes:
             spec["consumes"] = {"mode": self.consumes, "path": CONSUME, "atStart": "paused"}
+        if self.flags:
+            spec["flags"] = {"provider": {"configMap": {"name": "flags", "key": "flags.json"}}, **self.flags}
         return {
             "apiVersion": "deployctl.dev/v1alpha1",
             "kind": "App",
@@ -125,7 +128,8 @@ class Scenario:
         room = [{**quota, "spec": {"hard": {"pods": str(self.quota)}}}] if self.quota else []
         scaler = [_example("hpa")] if self.autoscaled else []
         services = [self.service(name) for name in self.services]
-        return [self.deployment(OLD, {}), *services, _example("pdb"), *scaler, *room]
+        flags = [_flags(self.flags)] if self.flags else []
+        return [self.deployment(OLD, {}), *services, _example("pdb"), *scaler, *room, *flags]
 
     def at_rest(self, seed: int) -> Stage:
         """Give a stage on which the app has been up for a while."""
@@ -166,6 +170,16 @@ class Scenario:
         """Give what a command does: `release promote=manual wait=promoted`."""
         verb, *words = command.split()
         return partial(VERBS[verb], folder(self), dict(one.split("=") for one in words))
+
+
+def _flags(moves: Mapping[str, Any]) -> Json:
+    """Keep every flag that is moved, each off."""
+    keys = {key for each in moves.values() for key in each}
+    one = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "off"}
+    kept = json.dumps({"flags": dict.fromkeys(sorted(keys), one)})
+    return {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags"}, "data": {"flags.json": kept}
+    }  # fmt: skip
 
 
 def _scale(stage: Stage, size: int) -> None:
@@ -273,6 +287,7 @@ PAIR = (APP, f"{APP}-2")
 FRONT = {"blueGreen": {**BLUE_GREEN["blueGreen"], "previewService": f"{APP}-preview"}}
 BAD = {"HEALTHZ_STATUS": "500"}
 SLOW = (0.2, 1.2)
+AFTER = {"after": {"new-wallet": True}}
 
 SCENARIOS: dict[str, Scenario] = {
     one.name: one
@@ -321,6 +336,10 @@ SCENARIOS: dict[str, Scenario] = {
         _rolling("scaled", scaled=((4.0, 5), (24.0, 4)), lasting=True, autoscaled=True),
         _blue_green("grows", load=((0.0, 60), (1.0, 150)), lasting=True, autoscaled=True),
         _rolling("grows", load=((0.0, 60), (1.0, 150)), lasting=True, autoscaled=True),
+        _blue_green("flags", flags=AFTER),
+        _rolling("flags", flags={"before": {"wide-log": True}, **AFTER}),
+        _blue_green("flags-abort", before=(("release", dies(7)),), act=("abort",), ends=OLD, flags=AFTER),
+        _blue_green("flags-say-no", env={"FAIL_RATE": "1"}, ends=OLD, exits=(3,), flags=AFTER),
         _blue_green("slow", latency=SLOW),
         _rolling("slow", latency=SLOW),
         _blue_green("consumers", consumes="pauseUntilPromote"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import random
+import threading
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from deployctl import lock, record, releases
 from deployctl.cli import releasing, session, steering
 from deployctl.cli.flags import Flags
 from deployctl.errors import DeployctlError, LockLost
+from deployctl.flags import moving
+from deployctl.flags.moving import RETRY_SECONDS, Mover
 from deployctl.lock import LEASE_SECONDS, RENEW_SECONDS, Lock, holder_of
 from deployctl.sandbox.calls import Answer, Call, Refused
 from deployctl.sandbox.faults import Fault, Faults, Killed
@@ -220,6 +223,46 @@ def steal(stage: Stage, app: str) -> None:
     stage.update("leases", {**lease, "spec": {**spec, "acquireTime": now}})
 
 
+class Passing:
+    """An event that is waited for in virtual time."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage, self._set = stage, False
+
+    def set(self) -> None:
+        self._set = True
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def wait(self, seconds: float) -> bool:
+        if not self._set:
+            self._stage.sleep(seconds)
+        return self._set
+
+
+def _again(stage: Stage) -> Callable[[Mover, Callable[[], None], str], None]:
+    """Let a flag be put back once a second as time passes, for as long as its process lives."""
+
+    def again(mover: Mover, work: Callable[[], None], _name: str) -> None:
+        process = stage.now_on
+
+        def once() -> None:
+            if process.dead or mover._stop.is_set():
+                return
+            work()
+            stage.world.at(RETRY_SECONDS, once)
+
+        stage.world.at(0.0, once)
+
+    return again
+
+
+def _aside(mover: Mover, work: Callable[[], None]) -> None:
+    """Look after the flags at once: nothing runs beside anything else."""
+    mover._done(work)
+
+
 @contextmanager
 def on(stage: Stage) -> Iterator[None]:
     """Let every command find the stage where it would find the machine."""
@@ -235,6 +278,9 @@ def on(stage: Stage) -> Iterator[None]:
     ann = SimpleNamespace(getuser=lambda: "ann")
     numbered = SimpleNamespace(getpid=lambda: stage.now_on.number)
     ticking = SimpleNamespace(monotonic=lambda: stage.world.now, sleep=stage.sleep)
+    alone = SimpleNamespace(
+        Event=lambda: Passing(stage), Lock=threading.Lock, current_thread=lambda: SimpleNamespace(name="")
+    )
     patches = [
         patch.object(session, "Api", stage.client),
         patch.object(session, "terminated", nullcontext),
@@ -242,6 +288,10 @@ def on(stage: Stage) -> Iterator[None]:
         patch.object(record, "dt", clock),
         patch.object(releasing, "dt", clock),
         patch.object(steering, "time", ticking),
+        patch.object(moving, "time", ticking),
+        patch.object(moving, "threading", alone),
+        patch.object(Mover, "_again", _again(stage)),
+        patch.object(Mover, "_aside", _aside),
         patch.object(steering, "Lock", stage.lock),
         patch.object(releases, "uuid", chance),
         patch.object(releases, "socket", desk),

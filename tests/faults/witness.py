@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -368,6 +369,23 @@ class Witness:
         for key, before in self.rest.items():
             if now[key] != before:
                 self.say("I13", key, f"{key} is not as it was: {_difference(before, now[key])}")
+
+    def flags_at_the_end(self, last: Process) -> None:
+        """No flag stays on whose code is gone, unless who went back said so; a promoted release has all of its own."""
+        new = _image(self.deployment()["spec"]["template"]) != OLD
+        for key, one in self._flags().items():
+            told = f"flag {key} may still be on" in last.words.getvalue()
+            if (one["defaultVariant"] == "on") != new and not told:
+                self.say(
+                    "flags",
+                    key,
+                    f"{key} is {one['defaultVariant']}, and {'new' if new else 'old'} code serves",
+                )
+
+    def _flags(self) -> Json:
+        one = self.store.get("configmaps", NAMESPACE, "flags")
+        found: Json = json.loads(one["data"]["flags.json"])["flags"] if one else {}
+        return found
 
     def _marked(self, resource: str) -> Iterator[str]:
         for one in self.all(resource):

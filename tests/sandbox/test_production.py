@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import pytest
+import yaml
 
+from deployctl.autoscaling.calendar import Reading, extended, over_https
+from deployctl.autoscaling.native import budget_spec, hpa_spec
 from deployctl.cli.planning import Asked, planned
 from deployctl.cli.session import Subject
 from deployctl.gates.hosts import allowed
@@ -21,6 +25,7 @@ DEPENDS = {
     "payments": {"rabbitmq", "http", "prometheus"},
     "wallet": {"galera", "prometheus"},
 }
+SCALED = set(DEPENDS) - {"wallet"}  # whose size is its number of copies
 each_spec = pytest.mark.parametrize("spec", SPECS, ids=lambda one: one.parent.name)
 
 
@@ -43,7 +48,43 @@ def test_it_is_valid_and_has_a_gate_for_each_kind_that_its_service_depends_on(sp
 @each_spec
 def test_it_releases_the_same_as_the_spec_of_the_practice_cluster(spec):
     mine, usual = canonical(read(spec).apps[0])["spec"], canonical(loaded(spec.parent.name).apps[0])["spec"]
-    assert {**mine, "gates": None} == {**usual, "gates": None}
+    assert _alone(mine) == _alone(usual)
+
+
+def _alone(spec):
+    """Leave out what the platform of production has besides: its gates and its calendars."""
+    scaled = spec.get("autoscaling")
+    return {**spec, "gates": None, "autoscaling": scaled and {**scaled, "calendars": []}}
+
+
+@pytest.mark.parametrize("name", sorted(SCALED))
+def test_its_policy_is_the_autoscaler_and_the_budget_that_lie_beside_it(name):
+    folder, policy = EXAMPLE / name, loaded(name).apps[0].spec.autoscaling
+    hpa, pdb = (yaml.safe_load((folder / f"{one}.yaml").read_text())["spec"] for one in ("hpa", "pdb"))
+    behavior = {"scaleUp": {"selectPolicy": "Max"}, "scaleDown": {"selectPolicy": "Max"}}
+    for way, usual in behavior.items():
+        hpa["behavior"][way] = {**usual, **hpa["behavior"][way]}
+    assert hpa_spec(policy, hpa["scaleTargetRef"]) == hpa
+    assert budget_spec(policy.pdb, pdb["selector"]) == pdb
+
+
+@pytest.mark.parametrize("name", sorted(SCALED))
+def test_its_calendar_has_a_match_day_whenever_it_is_asked(name):
+    policy = read(EXAMPLE / name / "production.yaml").apps[0].spec.autoscaling
+    for month in range(1, 13):
+        now = dt.datetime(2027, month, 5, tzinfo=dt.UTC)
+        found, _ = extended(policy, Reading(name, EXAMPLE / name, now, over_https))
+        names = {one.name.partition(" 202")[0] for one in found.peaks}
+        assert names == {"Saturday's matches", "Wednesday night"}
+
+
+def test_a_match_day_in_summer_begins_at_the_same_hour_of_its_country():
+    policy = read(EXAMPLE / "odds/production.yaml").apps[0].spec.autoscaling
+    now = dt.datetime(2036, 6, 20, tzinfo=dt.UTC)
+    found, _ = extended(policy, Reading("odds", EXAMPLE / "odds", now, over_https))
+    final = next(one for one in found.peaks if one.name == "final")
+    assert (final.begins.hour, final.floor, final.before_seconds) == (19, "12", 7200.0)
+    assert {one.begins.hour for one in found.peaks if one.name.startswith("Saturday")} == {14}
 
 
 @each_spec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategies.peaks import Course, highest, over_time, sized
+from strategies.peaks import Course, highest, over_time, sized, together
 from strategies.quantities import Amount
 
 HOUR = 3600.0
@@ -74,3 +74,26 @@ def test_what_is_told_over_time_is_what_holds_at_every_moment(
 ) -> None:
     told = [floor for moment, floor in over_time(several) if moment <= now]
     assert (told[-1] if told else 0) == max(course.floor(peak, now) for course, peak in several)
+
+
+def test_events_are_together_as_long_as_one_begins_before_those_before_it_are_over() -> None:
+    short, late, much_later = (
+        Course(at=at * HOUR, before=0, after=HOUR, step=Amount(100, percent=True), every=600)
+        for at in (12.5, 13, 20)
+    )
+    assert together(((much_later, 5), (DERBY, 40), (short, 10), (late, 9))) == ((1, 2, 3), (0,))
+    assert together(()) == ()
+
+
+@given(st.lists(st.tuples(courses, peaks), max_size=5))
+def test_two_events_whose_floors_stand_at_one_moment_are_in_one_group(
+    events: list[tuple[Course, int]],
+) -> None:
+    groups = together(events)
+    assert sorted(number for group in groups for number in group) == list(range(len(events)))
+    group_of = {number: group for group in groups for number in group}
+    standing = {
+        moment: [number for number, (course, peak) in enumerate(events) if course.floor(peak, moment)]
+        for moment in {course.begins for course, _ in events}
+    }
+    assert all(len({group_of[number] for number in several}) <= 1 for several in standing.values())
