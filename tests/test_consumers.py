@@ -11,6 +11,8 @@ from deployctl.cluster.api import Unreachable
 from deployctl.consumers import AGAIN_SECONDS, HURRY_SECONDS, INTERVAL_SECONDS, STALE_SECONDS, Consumers, Word
 from deployctl.consumes import Consumes
 from deployctl.errors import LockLost
+from deployctl.gates import About
+from deployctl.gates.kafka import Group, _named
 
 PAGE = Consumes(mode="handOver", path="/internal/consume", at_start="paused")
 ONE, OTHER = ({"metadata": {"name": f"wallet-{number}", "uid": f"u{number}"}} for number in (1, 2))
@@ -187,3 +189,9 @@ def test_who_is_gone_is_forgotten():
     pods.asking.ask((ONE,))
     assert list(pods.after(1.0)) == ["u1"]
     assert list(pods.asking._said) == ["u1"]
+
+
+def test_the_kafka_gate_watches_a_group_that_is_named_by_a_revision():
+    about = About("wallet", "igaming", "6668b48bc4", "b4b488b44")
+    assert _named(Group("settlement-${preview}"), about) == Group("settlement-b4b488b44")
+    assert _named(Group("${stable}"), about) == Group("6668b48bc4")

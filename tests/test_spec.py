@@ -155,6 +155,13 @@ def test_the_same_name_in_another_namespace_is_another_app():
         ("preStop: keep", "onTimeout: kill", "13:22: spec.drain.onTimeout: got kill; expected one of hold, proceed"),
         ("  drain: {preStop: keep}", "  drain:", "13:9: spec.drain: got nothing; expected a mapping"),
         ("  drain: {preStop: keep}", "  policy: {freeze: a}", "13:3: spec.policy: unknown; expected one of workload, strategy, drain, gates, census, autoscaling, flags, consumes, notify"),
+        ("  drain: {preStop: keep}", "  consumes: {path: /c}", "13:13: spec.consumes.mode: missing; expected one of handOver, pauseUntilPromote, separateGroup"),
+        ("  drain: {preStop: keep}", "  consumes: {mode: handOver, atStart: paused}", "13:13: spec.consumes: handOver: expected path, such as /internal/consume"),
+        ("  drain: {preStop: keep}", "  consumes: {mode: handOver, path: /c}", "13:13: spec.consumes: handOver: expected atStart, paused or asPeers"),
+        ("  drain: {preStop: keep}", "  consumes: {mode: handOver, path: /c, atStart: consuming}", "13:13: spec.consumes: handOver: a pod that consumes from its start takes events before anybody could tell it not to; expected atStart: paused or asPeers"),
+        ("  drain: {preStop: keep}", "  consumes: {mode: pauseUntilPromote, path: /c, atStart: paused, group: b}", "13:13: spec.consumes: pauseUntilPromote: group is for separateGroup; expected path"),
+        ("  drain: {preStop: keep}", "  consumes: {mode: separateGroup, path: /c}", "13:13: spec.consumes: separateGroup: no pod is told anything; expected neither path nor atStart"),
+        ("  drain: {preStop: keep}", "  consumes: {mode: separateGroup}", "13:13: spec.consumes: separateGroup: expected group, the group of the new revision"),
         ("name: wallet\n", "name: Wallet\n", "4:9: metadata.name: got Wallet; expected a DNS-1123 label such as wallet"),
         ("name: wallet\n", "name: wallet.eu\n", "4:9: metadata.name: got wallet.eu; expected a DNS-1123 label such as wallet"),
         ("name: wallet\n", f"name: {'x' * 64}\n", f"4:9: metadata.name: got {'x' * 37}...; expected a DNS-1123 label such as wallet"),
@@ -421,3 +428,12 @@ def test_a_stateful_set_is_taken_by_its_ordinals():
 def test_what_a_stateful_set_cannot_be_released_by_says_why(strategy, message):
     text = STATEFUL.replace("rolling: {batch: 2, surge: 0, bake: 1m30s}", strategy)
     assert problems(text) == [f"stdin:12:5: spec.strategy: {message}"]
+
+
+def test_pods_of_a_stateful_set_are_not_told_to_consume():
+    consumes = "  consumes: {mode: handOver, path: /internal/consume, atStart: paused}\n"
+    with pytest.raises(SpecError) as told:
+        app(STATEFUL + consumes)
+    assert "consumes: handOver needs old and new pods side by side" in str(told.value)
+    group = "  consumes: {mode: separateGroup, group: settlement}\n"
+    assert app(STATEFUL + group).spec.consumes.group == "settlement"

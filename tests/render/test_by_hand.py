@@ -101,7 +101,9 @@ def test_the_consumers_of_stable_are_told_once_those_of_the_preview_have_ended(t
     wait, tell = told[-3:-1]
     assert f"wait --for=delete pods -l 'app=wallet,pod-template-hash={NEW}'" in wait
     kubectl = tmp_path / "kubectl"
-    kubectl.write_text('#!/bin/sh\ncase "$*" in *"get pods"*) echo one two;; *) echo "called $*"; cat;; esac\n')
+    kubectl.write_text(
+        '#!/bin/sh\ncase "$*" in *"get pods"*) echo one two;; *) echo "called $*"; cat;; esac\n'
+    )
     kubectl.chmod(0o755)
     done = subprocess.run(["/bin/sh", "-c", tell], text=True, capture_output=True, check=True)
     where, order, *_ = done.stdout.splitlines()
