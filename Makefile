@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help test lint cluster-test gates-test gates-changed proof faults faults-mutants demo bench wheel-test lock clean
+.PHONY: help test lint cluster-test gates-test gates-changed proof soak faults faults-mutants demo bench wheel-test lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -39,6 +39,9 @@ gates-changed: $(READY)  ## Test the gates of those servers whose files changed 
 
 proof: ## The same, and the longest stories besides
 	@$(MAKE) --no-print-directory cluster-test MARKED="cluster or long or proof"
+
+soak: $(READY)  ## Release at random on the real cluster while the platform plays (MINUTES=10, SEED=)
+	$(BIN)/python -m pytest -m soak tests/cluster/soak.py -p no:randomly -n 0 -s
 
 faults: $(READY)  ## Let every fault befall every call of a release in virtual time (RUNS=2000, SEED=, RUN=, MUTANT=)
 	$(BIN)/python -m tests.faults --seed $(or $(SEED),0) --runs $(or $(RUNS),0) --run '$(RUN)' --mutant '$(MUTANT)'

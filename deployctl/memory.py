@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from deployctl import workload
+from deployctl.consumes import Consumes
 from deployctl.workload import HELD_PARTITION, partition, stateful
 
 FIELD_MANAGER = "deployctl"  # as managedFields name who wrote
@@ -79,6 +80,7 @@ class Memory(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     at: str = ""
     why: str = ""
     preview_service: str = ""
+    consumes: Consumes | None = None  # how the app's consumers go over: the way back needs no record for that
     turn: int = 0  # counts the writes to the Deployment: of two copies the higher is the newer
 
     def dump(self) -> str:

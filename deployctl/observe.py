@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from deployctl.consumers import Word
 from deployctl.memory import (
     COST,
     DETACHED_COST,
@@ -38,6 +39,7 @@ from deployctl.workload import (
     template_in,
 )
 from strategies.model import (
+    Consumers,
     Drain,
     Observed,
     Phase,
@@ -114,6 +116,8 @@ class Witness:
     wish: Wish | None = None
     drain: Drain | None = None
     rounds: Mapping[str, Open] = field(default_factory=dict)  # by the pod's UID
+    consumers: Consumers | None = None
+    words: Mapping[str, Word] = field(default_factory=dict)  # whether a pod consumes, by its UID
     fast: bool = False
     reheld: bool = False  # somebody wrote over the hold and we put it back
     gated: frozenset[Stage] = frozenset()
@@ -123,7 +127,8 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
     """State the facts of one look; `stable` and `preview` are digests of pod templates."""
     memory, spec = look.memory, look.deployment["spec"]
     rounds = None if witness.drain is None else witness.rounds
-    sides = _connected(side(look, stable, rounds), look, preview), side(look, preview, rounds)
+    words = None if witness.consumers is None else witness.words
+    sides = _connected(side(look, stable, rounds, words), look, preview), side(look, preview, rounds, words)
     template, settings = _template(spec["template"], stable, preview), Settings.of(look.deployment)
     whole = Observed(
         replicas=spec.get("replicas", 1),
@@ -147,6 +152,7 @@ def observe(look: Snapshot, stable: str, preview: str, witness: Witness) -> Obse
         strays=_strays(look, *sides),
         wish=witness.wish,
         drain=witness.drain,
+        consumers=witness.consumers,
         fast=witness.fast,
         gated=witness.gated,
         labels_age_seconds=witness.labels_age_seconds,
@@ -183,7 +189,7 @@ def _strays(look: Snapshot, stable: Side, preview: Side) -> tuple[Pod, ...]:
     """State the live pods that are the workload's own and of neither side: only a StatefulSet's are."""
     known, behind = {pod.name for pod in (*stable.pods, *preview.pods)}, _behind(look)
     mine = (one for one in look.pods if owned_by(one, look.deployment) and live(one))
-    return tuple(_pod(one, behind, None) for one in mine if one["metadata"]["name"] not in known)
+    return tuple(_pod(one, behind, None, None) for one in mine if one["metadata"]["name"] not in known)
 
 
 def settled(deployment: Json) -> bool:
@@ -328,8 +334,13 @@ def revision(replica_set: Json) -> int:
     return int(replica_set.get("revision", kept))
 
 
-def side(look: Snapshot, template: str, rounds: Mapping[str, Open] | None = None) -> Side:
-    """State one revision: its ReplicaSet, its live pods with the rounds on them, its trouble."""
+def side(
+    look: Snapshot,
+    template: str,
+    rounds: Mapping[str, Open] | None = None,
+    words: Mapping[str, Word] | None = None,
+) -> Side:
+    """State one revision: its ReplicaSet, its live pods with the rounds and consumers on them, its trouble."""
     owner = replica_set(look.replica_sets, template)
     if owner is None:
         return Side("", trouble="")
@@ -338,10 +349,22 @@ def side(look: Snapshot, template: str, rounds: Mapping[str, Open] | None = None
     return Side(
         revision=hash_of(owner),
         desired=owner.get("spec", {}).get("replicas", 0),
-        pods=tuple(_pod(one, behind, rounds) for one in sorted(pods, key=_age)),
+        pods=tuple(_pod(one, behind, rounds, words) for one in sorted(pods, key=_age)),
         trouble=_refused(owner) or next((why for one in pods if (why := stuck(one))), ""),
         lingers=lingers(template_in(owner), SPREAD_SECONDS),
+        ending=()
+        if words is None
+        else tuple(_pod(one, behind, rounds, words) for one in ending(owner, look)),
     )
+
+
+def ending(owner: Json, look: Snapshot) -> list[Json]:
+    """List the pods of a revision that were told to go and whose processes may still run."""
+    return [
+        one
+        for one in pods_of(owner, look)
+        if not live(one) and one.get("status", {}).get("phase") not in {"Succeeded", "Failed"}
+    ]
 
 
 def pods_of(owner: Json, look: Snapshot) -> list[Json]:
@@ -403,10 +426,16 @@ def _behind(look: Snapshot) -> Counter[str]:
     return Counter(name for _, name in pairs)
 
 
-def _pod(pod: Json, behind: Counter[str], rounds: Mapping[str, Open] | None) -> Pod:
+def _pod(
+    pod: Json,
+    behind: Counter[str],
+    rounds: Mapping[str, Open] | None,
+    words: Mapping[str, Word] | None,
+) -> Pod:
     meta = pod["metadata"]
     ranked_ = REVISION_HASH in (meta.get("labels") or {})
     told = Open(0) if rounds is None else rounds.get(meta["uid"], Open())
+    word = Word(consumes=False) if words is None else words.get(meta["uid"], Word())
     return Pod(
         name=meta["name"],
         ready=ready(pod),
@@ -418,6 +447,9 @@ def _pod(pod: Json, behind: Counter[str], rounds: Mapping[str, Open] | None) -> 
         rounds=told.count,
         oldest_seconds=told.oldest_seconds,
         mute=told.mute,
+        consumes=word.consumes,
+        unheard=word.unheard,
+        late_seconds=word.late_seconds,
     )
 
 

@@ -15,7 +15,7 @@ from deployctl.glance import Listed
 from deployctl.memory import Memory, recalled
 from deployctl.observe import owned_by, replica_set, revision
 from deployctl.prepare import found, names_of, selector_of
-from deployctl.published import Histories, History, Outcome, Released, Target
+from deployctl.published import FlagMoved, Histories, History, Outcome, Released, Target
 from deployctl.published import Word as Said
 from deployctl.record import Entry, Kept, Record
 from deployctl.releases import ROLLBACK
@@ -173,6 +173,16 @@ def _told(one: Past, each: Entry, now: dt.datetime, *, live: bool, way_back: boo
         gates=each.gates,
         live=live,
         way_back=way_back,
+        flags=moved(each),
+    )
+
+
+def moved(each: Entry) -> tuple[FlagMoved, ...]:
+    """Give the flags that a release has moved as they are published."""
+    return tuple(
+        FlagMoved(one.key, str(one.before), str(one.ours[-1]), one.at, one.by, one.done, one.back)
+        for one in each.flags
+        if one.ours
     )
 
 

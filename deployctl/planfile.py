@@ -68,7 +68,11 @@ def seal_of(whole: dict[str, Any]) -> str:
 
 def write(one: PlanFile, name: str) -> None:
     """Write the file for its owner alone, whole or not at all."""
-    text = msgspec.json.format(msgspec.json.encode(one), indent=2) + b"\n"
+    keep(msgspec.json.format(msgspec.json.encode(one), indent=2) + b"\n", name)
+
+
+def keep(text: bytes, name: str) -> None:
+    """Write a text to the file that --out names, for its owner alone, whole or not at all."""
     try:
         target = Path(name).resolve()
         if target.exists() and not target.is_file():  # a pipe, say

@@ -16,6 +16,7 @@ from deployctl.autoscaling.coming import Coming, run_into
 from deployctl.autoscaling.through import planned
 from deployctl.difference import changes
 from deployctl.errors import DeployctlError
+from deployctl.events import told as told_of_events
 from deployctl.pace import gate_seconds, pace_of, world_of
 from deployctl.prepare import Prepared
 from deployctl.published import InFlight, Plan, PlannedGate, PlannedStep, Problem, Safety, Span
@@ -25,7 +26,7 @@ from deployctl.spec import App, Flags, said
 from deployctl.template import digest
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET, stateful
 from strategies.flags import Moves, State, share
-from strategies.model import Admit, Ask, Finish, Pin, Restore, Stand, Strategy, Turn, Wait, Wish
+from strategies.model import Admit, Ask, Finish, Hold, Lower, Pin, Restore, Stand, Strategy, Turn, Wait, Wish
 from strategies.room import Room
 from strategies.simulator import World
 from strategies.walk import Pace, Planned, after, walk
@@ -73,7 +74,8 @@ def plan(found: Prepared, app: App, around: Around) -> Plan:
 def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
     options = app.spec.walk
     pace = pace_of(found, app, around.pods)
-    world = world_of(found, app.preview_service)
+    consumes = app.spec.consumes
+    world = world_of(found, app.preview_service).consuming(consumes.consumers if consumes else None)
     taken = _whole(options, world, pace)
     if around.until_promoted:
         taken = _until_promoted(taken)
@@ -87,7 +89,8 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
             *(for_release(around.room, one.strategy, peak) if around.room else ()),
         ),
         room=told(around.room) if around.room and peak else "",
-        steps=tuple(_told(_worded(taken, app, world, one.workload))),
+        steps=tuple(_told(_grouped(_worded(taken, app, world, one.workload), app))),
+        consumers=tuple(told_of_events(consumes)),
         flags_back=tuple(_flags_back(app.spec.flags)),
         total=total,
         waits_for_a_person=any(isinstance(each.step, Stand) for each in taken),
@@ -143,6 +146,19 @@ def _worded(
             yield from ((_moved(key, State(value=True)), _UNTIMED) for key in _short(flags, known))
         yield words.planned(one.step, workload), one
         world = after(one.step, world)
+
+
+def _grouped(worded: Iterable[tuple[str, Planned]], app: App) -> Iterator[tuple[str, Planned]]:
+    """Say after the step that brings the first new pods that they consume at once, where they have a group of their own."""
+    group = app.spec.consumes.group if app.spec.consumes else None
+    for does, one in worded:
+        yield does, one
+        if group and isinstance(one.step, Hold | Lower):
+            yield (
+                f"the new pods consume in group {group}: from here on each event is handled by both",
+                _UNTIMED,
+            )
+            group = None
 
 
 _UNTIMED = Planned(Stand(""))

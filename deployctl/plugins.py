@@ -11,6 +11,7 @@ STRATEGIES = "deployctl.strategies"
 GATES = "deployctl.gates"
 TRAFFIC = "deployctl.traffic"
 FLAGS = "deployctl.flags"
+NOTIFIERS = "deployctl.notifiers"
 
 
 def names(group: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from deployctl.cluster.asking import asked
 from deployctl.cluster.paths import path
 from deployctl.cluster.view import Names
 from deployctl.errors import Conflict, DeployctlError, Forbidden, Refused, UsageError
+from deployctl.events import check as check_consumers
 from deployctl.flags.moving import check as check_flags
 from deployctl.gates import About
 from deployctl.identity import uid_of
@@ -312,6 +313,7 @@ def refuse(api: Api, ready: Prepared, app: App, *, accept_sync: bool = False) ->
     _selected(api, ready, app)
     acceptable(api, ready, accept_sync=accept_sync)
     about = About(app.name, ready.names.namespace)
+    check_consumers(api, app.spec.consumes, ready.services[0], selector_of(ready.deployment))
     check_flags(app.spec.flags, asked(api, about, (), ready.services[0], app.spec.gates, app.spec.flags))
 
 

@@ -25,6 +25,22 @@ class Word(Shown, frozen=True):
     reason: str = ""
 
 
+class FlagMoved(Shown, frozen=True):
+    """A flag that a release has moved, by its record alone: no server was asked.
+
+    `was` is what it was before, `setTo` what it was set to last; `done` says whether that write is known to be made.
+    `back` is what the way back made of it.
+    """
+
+    key: str
+    was: str
+    set_to: str
+    at: str
+    by: str
+    done: bool
+    back: str = ""
+
+
 class Revision(Shown, frozen=True):
     """One revision with pods, or of the release. `number` is kubectl's, `created` the time it first came.
 
@@ -85,6 +101,7 @@ class Release(Shown, frozen=True):
     gates: tuple[str, ...] = ()
     trouble: str = ""
     words: tuple[Word, ...] = ()
+    flags: tuple[FlagMoved, ...] = ()
 
 
 class Last(Shown, frozen=True):
@@ -135,6 +152,7 @@ class Released(Shown, frozen=True):
     gates: tuple[str, ...]
     live: bool = False
     way_back: bool = False
+    flags: tuple[FlagMoved, ...] = ()
 
 
 class History(Shown, frozen=True):
@@ -335,6 +353,7 @@ class Plan(Shown, frozen=True):
     gates: tuple[PlannedGate, ...] = ()
     profile: str = ""
     flags_back: tuple[str, ...] = ()  # what the way back does to the flags, before the traffic
+    consumers: tuple[str, ...] = ()  # who consumes events, and when
     room: str = ""  # what is not known of the room for the extra pods
     api_version: str = "deployctl.dev/v1alpha1"
     kind: str = "Plan"

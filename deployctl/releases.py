@@ -21,6 +21,7 @@ from deployctl.cluster import patches
 from deployctl.cluster.api import Api, Request, Stale, Unreachable
 from deployctl.cluster.ordinal_patches import writer_of
 from deployctl.cluster.view import Names, View
+from deployctl.consumers import Consumers
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.flags.moving import Mover
 from deployctl.gates.stage import Stages
@@ -103,7 +104,10 @@ def fresh(ready: Prepared, app: App, *, content: str) -> Plan:
     """Plan a release that has not begun; `content` is the digest of its spec and manifests."""
     memory = _memory(ready.names, ready.deployment, Phase.TRYING, ready.stable, ready.preview)
     memory = msgspec.structs.replace(
-        memory, strategy=app.spec.strategy.kind, preview_service=app.preview_service
+        memory,
+        strategy=app.spec.strategy.kind,
+        preview_service=app.preview_service,
+        consumes=app.spec.consumes,
     )
     plan = Plan(
         ready.names,
@@ -263,6 +267,7 @@ class Means:
     lock: Callable[[Api, str, str, str], Lock] = Lock
     stages: Callable[[Callable[[], None]], Stages] = Stages
     census: Callable[..., Census] = Census
+    consumers: Callable[..., Consumers] = Consumers
     clock: Callable[[], float] = time.monotonic
     tick_seconds: float = TICK_SECONDS
 
@@ -288,6 +293,13 @@ class Run:
     means: Means = REAL
     _told: set[str] = field(default_factory=set)
     _mover: Mover | None = None
+    _rollout: Rollout | None = None
+
+    def until_promoted(self) -> None:
+        """Go on as `--wait promoted` does from the start."""
+        self.orders = replace(self.orders, until_promoted=True)
+        if self._rollout:
+            self._rollout.orders = self.orders
 
     def run(self) -> Result:
         """Take the lock, write the record, release, write down how it ended."""
@@ -389,7 +401,7 @@ class Run:
 
     def _released(self, view: View, lock: Lock) -> Result:
         memory = self._taken_over(view, lock) if self.plan.taken_over else self.plan.memory
-        rollout = Rollout(
+        self._rollout = rollout = Rollout(
             api=self.api,
             view=view,
             strategy=self.plan.strategy,
@@ -409,6 +421,7 @@ class Run:
             clock=self.means.clock,
             stages=self.means.stages,
             census=self.means.census,
+            consumers=self.means.consumers,
             tick_seconds=self.means.tick_seconds,
         )
         try:

@@ -20,8 +20,9 @@ from deployctl.cluster.asking import asked
 from deployctl.cluster.logs import last_words
 from deployctl.cluster.ordinal_patches import writer_of
 from deployctl.cluster.patches import Writer, forget_copies, oldest_ready_seconds
-from deployctl.cluster.proxy import Proxy, through
+from deployctl.cluster.proxy import Proxy, posting, through
 from deployctl.cluster.view import View
+from deployctl.consumers import Consumers
 from deployctl.errors import Conflict, LockLost, TimedOut
 from deployctl.flags.moving import Mover
 from deployctl.gates import About, Asked
@@ -33,6 +34,7 @@ from deployctl.observe import (
     Snapshot,
     Witness,
     dark,
+    ending,
     image_ids,
     live,
     observe,
@@ -73,6 +75,7 @@ from strategies.model import (
     Stand,
     Step,
     Strategy,
+    Tell,
     Turn,
     Valve,
     Verdict,
@@ -149,6 +152,7 @@ class Rollout:
     clock: Callable[[], float] = time.monotonic
     stages: Callable[[Callable[[], None]], Stages] = Stages  # is given what wakes the loop
     census: Callable[..., Census] = Census
+    consumers: Callable[..., Consumers] = Consumers
     tick_seconds: float = TICK_SECONDS
     mover: Mover | None = None
     from_rest: bool = False  # a way back that begins at rest: there is nothing to turn round
@@ -168,6 +172,8 @@ class Rollout:
         self._others: Others | None = None
         self._draining = False
         self._census = self._rounds()
+        self._hearing = False
+        self._events = self._consuming()
         self._cut: list[str] = []
         self.writes: dict[str, int] = {}
         self._ran: dict[str, dict[str, set[str]]] = {}
@@ -187,6 +193,8 @@ class Rollout:
             self._stages.stop()
             if self._census:
                 self._census.stop()
+            if self._events:
+                self._events.stop()
 
     def _flags_left(self) -> tuple[str, ...]:
         """Give the flags that are not back where the traffic is: as much patience as before it moved, and no more."""
@@ -203,6 +211,17 @@ class Rollout:
         service = self.view.look().services[0]
         port = partial(port_of, service=service, wanted=rounds.port)
         return self.census(rounds, self._proxy(), port, self.view.signal.ring, self.clock)
+
+    def _consuming(self) -> Consumers | None:
+        """Make what asks the pods whether they consume events, and tells them to, where the app has that."""
+        page = self.memory.consumes
+        if page is None or not page.told:
+            return None
+        port = partial(port_of, service=self.view.look().services[0], wanted=page.port)
+        seal = f"{self.memory.at}/{self.memory.fence:06}"
+        post = posting(self.api, self.view.names.namespace)
+        ours = partial(self.lock.confirm, TRUST_SECONDS)
+        return self.consumers(page, self._proxy(), post, port, self.view.signal.ring, seal, self.clock, ours)
 
     def said(self) -> tuple[str, ...]:
         """Give what the gates said so far, and which rounds were cut, for the record."""
@@ -223,6 +242,7 @@ class Rollout:
         self._note_images(look)
         self._count_the_living(look)
         self._ask_for_rounds(look)
+        self._ask_consumers(look)
         seen = self.observe(look)
         if self._holds_scaler(look, seen):
             return None
@@ -306,10 +326,21 @@ class Rollout:
         pods = tuple(one for one in (pods_of(owner, look) if owner else ()) if live(one))
         self._census.ask(pods, dark=dark(pods, look), hurry=self._draining or bool(back))
 
+    def _ask_consumers(self, look: Snapshot) -> None:
+        """Have every pod asked that may consume: of both sides, and those whose processes are about to end."""
+        if self._events is None:
+            return
+        owners = (replica_set(look.replica_sets, one) for one in (self.memory.stable, self.memory.preview))
+        sides = [owner for owner in owners if owner]
+        pods = [one for owner in sides for one in pods_of(owner, look) if live(one)]
+        going = [one for owner in sides for one in ending(owner, look)]
+        self._events.ask((*pods, *going), hurry=self._hearing)
+
     def _time(self, step: Step) -> None:
         """Start the timer of a wait; an unbroken one ends as soon as anything else is decided."""
         key = step.key if isinstance(step, Wait) else ""
         self._draining = key.startswith("rounds ")
+        self._hearing = key == "consumers"
         self._since = {one: at for one, at in self._since.items() if one == key or one not in self._unbroken}
         if isinstance(step, Wait):
             self._since.setdefault(key, self.clock())
@@ -330,6 +361,8 @@ class Rollout:
             wish=wishes.get(intent.wish, self.orders.wish) if intent else self.orders.wish,
             drain=self._patience(),
             rounds=self._census.open() if self._census else {},
+            consumers=self.memory.consumes.consumers if self.memory.consumes else None,
+            words=self._events.words() if self._events else {},
             fast=self.orders.fast,
             reheld=self._reheld,
             gated=frozenset(stage for stage in Stage if self._asks(stage)),
@@ -451,6 +484,9 @@ class Rollout:
 
     def _act(self, look: Snapshot, seen: Observed, action: Action) -> Result | None:
         """Send one write. A lost race and a silent API change nothing: look again, decide again."""
+        if isinstance(action, Tell):
+            self._tell(look, seen, action)
+            return None
         if isinstance(action, Begin):
             self._as_planned(look.deployment)
         request = self._writer(look).request(action)
@@ -467,6 +503,19 @@ class Rollout:
             why = look.memory.why if look.memory else ""
             return Result(action.outcome, why, timed_out=self._timed_out, offers=self._offers(action.outcome))
         return None
+
+    def _tell(self, look: Snapshot, seen: Observed, action: Tell) -> None:
+        """Tell a pod to consume or to stop; it is no write to the cluster, so the lock is asked first."""
+        pod = next((one for one in look.pods if one["metadata"]["name"] == action.pod), None)
+        if pod is None or self._events is None:
+            return
+        try:
+            self.lock.confirm()
+        except Unreachable as error:
+            self._bear(error)
+            return
+        self._events.tell(pod, consume=action.consume)
+        self.story.did(action, seen)
 
     def _tell_of_cuts(self, action: Action, seen: Observed) -> None:
         """Tell, and keep for the record, that pods go on which rounds are open."""

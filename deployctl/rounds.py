@@ -8,7 +8,6 @@ sends it new rounds still.
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from deployctl.errors import DeployctlError
 from deployctl.foreign import printable
 from deployctl.gates.http import port_of
 from deployctl.observe import Open
+from deployctl.repeated import AT_ONCE, Each, Repeated
 from deployctl.spec import Rounds
 from strategies.steps import SPREAD_SECONDS
 
@@ -29,7 +29,6 @@ INTERVAL_SECONDS = 5.0
 HURRY_SECONDS = 0.5  # where their word is waited for
 STALE_SECONDS = 10.0  # an older word is none
 TIMEOUT_SECONDS = 2.0
-AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Word:
 
 
 @dataclass
-class Census:
+class Census(Repeated):
     """The rounds on the pods that it was told to ask; `port` finds the number of the page's port on a pod."""
 
     rounds: Rounds
@@ -57,8 +56,8 @@ class Census:
     )  # by a pod's UID: since when it is without traffic
 
     def __post_init__(self) -> None:
-        self._stop, self._nudge = threading.Event(), threading.Event()
-        self._going, self._hurry = False, False
+        super().__init__()
+        self._hurry = False
 
     def ask(self, pods: Iterable[Json], *, dark: Iterable[str] = (), hurry: bool = False) -> None:
         """From now on ask these pods and no others, of which the `dark` ones get no traffic; in a hurry more often."""
@@ -71,14 +70,6 @@ class Census:
             self.begin()
         elif urgent:
             self.nudge()
-
-    def begin(self) -> None:
-        """Begin to ask again and again, beside the loop."""
-        threading.Thread(target=self._run, name="rounds", daemon=True).start()
-
-    def nudge(self) -> None:
-        """Ask now instead of after the pause."""
-        self._nudge.set()
 
     @property
     def pause_seconds(self) -> float:
@@ -102,18 +93,7 @@ class Census:
         early = dark is not None and word.before < dark + SPREAD_SECONDS
         return Open(mute="its traffic has only just gone") if early else word.open
 
-    def stop(self) -> None:
-        self._stop.set()
-        self._nudge.set()
-
-    def _run(self) -> None:
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            while not self._stop.is_set():
-                self.once(threads.map)
-                self._nudge.wait(self.pause_seconds)
-                self._nudge.clear()
-
-    def once(self, each: Callable[[Callable[[Json], Open], Iterable[Json]], Iterable[Open]] = map) -> None:
+    def once(self, each: Each[Open] = map) -> None:
         """Ask every pod once, and wake the loop where something new was said."""
         pods, before, now = self._pods, self.open(), self.clock()
         for pod, said in zip(pods, each(self.said, pods), strict=True):

@@ -16,11 +16,13 @@ from msgspec.structs import force_setattr
 
 from deployctl import document, manifest, plugins
 from deployctl.autoscaling.policy import Policy
+from deployctl.consumes import Consumes
 from deployctl.document import Document, Place, Table
 from deployctl.errors import Problem, SpecError
 from deployctl.flags.values import check_places
 from deployctl.gates.credential import Credential, FilePath
 from deployctl.gates.fetch import Url, check_url
+from deployctl.notify import WHATS, What, check_template
 from deployctl.profiles import Profile, gates_of
 from deployctl.reading import INVALID, Reader, node, written
 from deployctl.shapes import Chosen, default, key, shape
@@ -371,6 +373,27 @@ class Flags(Struct, frozen=True, kw_only=True):
         return Moves(self.before, tuple(self.during), self.after, self.on_rollback)
 
 
+class Notify(Struct, frozen=True, kw_only=True):
+    """Somebody who is told of the app's releases; who cannot be told holds nothing up.
+
+    name: unique among them
+    when: what is told; everything unless it is given
+    text: what is said, with places such as ${app}, ${what} and ${reason}; our own words unless it is given
+    timeout: for one notice, and at the end for all that are left
+    """
+
+    name: Label
+    when: Annotated[tuple[What, ...], Meta(min_length=1, extra={"unique": ""})] = WHATS
+    text: str = ""
+    timeout_seconds: float = 5.0
+    to: Annotated[Chosen, Meta(extra={"group": plugins.NOTIFIERS, "beside": True})]
+
+    def __post_init__(self) -> None:
+        check_template(self.text)
+        if self.timeout_seconds <= 0:
+            raise ValueError("timeout: no time at all; expected a duration above 0s")
+
+
 class Spec(Struct, frozen=True, kw_only=True):
     """What is released and how.
 
@@ -381,6 +404,8 @@ class Spec(Struct, frozen=True, kw_only=True):
     census: where the requests of a release in flight can be counted
     autoscaling: how many pods it has, written by `autoscale apply`
     flags: where feature flags are, and for whom they are evaluated
+    consumes: how it takes events, where it does
+    notify: who is told of its releases
     """
 
     workload: Workload
@@ -390,8 +415,14 @@ class Spec(Struct, frozen=True, kw_only=True):
     census: Census | None = None
     autoscaling: Policy | None = None
     flags: Flags | None = None
+    consumes: Consumes | None = None
+    notify: Annotated[tuple[Notify, ...], Meta(extra={"unique": "name"})] | None = None
 
     def __post_init__(self) -> None:
+        if self.workload.stateful_set and self.consumes and self.consumes.told:
+            raise ValueError(
+                f"consumes: {self.consumes.mode} needs old and new pods side by side, and a StatefulSet has one of each name; expected separateGroup"
+            )
         if (lost := self._asks_no_provider()) is not None:
             raise ValueError(
                 f"gates: {lost} asks for a flag and no provider is named; expected flags: {{provider: ...}}"

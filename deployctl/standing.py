@@ -27,7 +27,7 @@ from deployctl.observe import (
     revision,
     stuck,
 )
-from deployctl.past import said
+from deployctl.past import moved, said
 from deployctl.published import (
     Foreign,
     HeldScaler,
@@ -147,6 +147,7 @@ def _release(at: Glance, memory: Memory, seen: Observed) -> Release:
         gates=entry.gates if entry else (),
         trouble=seen.preview.trouble or seen.stable.trouble,
         words=said(entry) if entry else (),
+        flags=moved(entry) if entry else (),
     )
 
 

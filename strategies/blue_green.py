@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from strategies.consuming import early, go_over, keep, silent
 from strategies.model import (
     Begin,
     Finish,
@@ -77,7 +78,10 @@ class BlueGreen:
         return (
             pin(seen, seen.stable.revision)
             or show(seen)
+            or early(seen, seen.preview.pods)
+            or keep(seen)
             or _bring_up(seen, size, Phase.TRYING)
+            or silent(seen, seen.preview.pods)
             or ask(seen, Stage.BEFORE, seen.preview.revision, seen.preview.pods)
             or self._approval(seen)
             or Hold(seen.replicas, seen.replicas, Phase.PROMOTING, proportional=True)
@@ -105,6 +109,7 @@ class BlueGreen:
             or seen_by_all(seen)
             or pin(seen, seen.preview.revision)
             or carried(seen, seen.preview, seen.stable)
+            or go_over(seen)
             or ask(seen, Stage.AFTER, seen.preview.revision, seen.preview.pods)
             or self._shake_off(seen)
             or self._keep(seen)
@@ -151,7 +156,10 @@ def _ready_to_shift(seen: Observed) -> Step | None:
     return (
         pin(seen, seen.stable.revision)
         or show(seen)
+        or early(seen, seen.preview.pods)
+        or keep(seen)
         or _bring_up(seen, seen.replicas, Phase.PROMOTING)
+        or silent(seen, seen.preview.pods)
         or ask(seen, Stage.BEFORE, seen.preview.revision, seen.preview.pods)
     )
 

@@ -69,6 +69,11 @@ class Pod:
     mute: str = ""  # why it has not said
     ordinal: int = 0  # its place in its StatefulSet, from 0
     uid: str = ""  # where a name comes back (StatefulSet): which pod of that name this is
+    consumes: bool | None = (
+        False  # events, or may begin to at any moment, by its own word; None: it has not said
+    )
+    unheard: str = ""  # why it has not said
+    late_seconds: float = 0.0  # since when it has said nothing, or not what it was told
 
     @property
     def identity(self) -> str:
@@ -85,6 +90,7 @@ class Side:
     pods: tuple[Pod, ...] = ()
     trouble: str = ""  # why its pods will not come: CrashLoopBackOff, quota, denied ...
     lingers: bool = False  # every container sleeps in preStop long enough for endpoints to spread
+    ending: tuple[Pod, ...] = ()  # told to go and not over yet: they may consume still
 
     @property
     def ready(self) -> tuple[Pod, ...]:
@@ -160,6 +166,17 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class Consumers:
+    """The app consumes events, of which HTTP traffic is no measure: pods begin, and stop, when they are told.
+
+    `exclusive`: never both revisions at once, not even where a pod does not say; `seconds`: how long that is waited for.
+    """
+
+    exclusive: bool = False
+    seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One consistent look. Times in seconds, witnessed by this process on a clock that cannot jump."""
 
@@ -184,6 +201,7 @@ class Observed:
     strays: tuple[Pod, ...] = ()  # pods of neither side: somebody else's template, let through by a partition
     wish: Wish | None = None
     drain: Drain | None = None  # None: the app tells of no rounds
+    consumers: Consumers | None = None  # None: the app consumes nothing that a release has to do with
     fast: bool = False  # rollback --fast: no waiting for drains on the way back
     gated: frozenset[Stage] = frozenset(Stage)  # the stages that have gates at all
     labels_age_seconds: float = math.inf  # since this process last labelled a pod
@@ -304,6 +322,14 @@ class Clean:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell a pod to consume events, or to consume no more; what it says afterwards is what counts."""
+
+    pod: str
+    consume: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Put the user's minReadySeconds back while paused: the controller retires the old side at once."""
 
@@ -352,6 +378,7 @@ Action = (
     | Admit
     | Detach
     | Clean
+    | Tell
     | Finish
     | Arm
     | Turn

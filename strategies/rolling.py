@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from strategies.consuming import batch_silent, go_over, keep, released
 from strategies.model import (
     Admit,
     Begin,
@@ -73,6 +74,7 @@ class Rolling:
             or _kept_dark(seen)
             or _arrived(seen)
             or _let_in(seen)
+            or _consumers(seen)
             or self._rest(seen)
             or valve_on(seen)
             or self._detach(seen)
@@ -107,6 +109,7 @@ class Rolling:
         return (
             next((Admit(pod.name) for pod in staying if pod.detached), None)
             or next((Detach(pod.name) for pod in going if not pod.detached), None)
+            or released(seen, _detached(seen))
             or drained(seen, _detached(seen), seen.stable, names)
         )
 
@@ -155,11 +158,16 @@ def _let_in(seen: Observed) -> Step | None:
     """Ask the gates of the dark pods, label them, and see them serve."""
     dark = _dark(seen)
     if dark:
-        return ask_each(seen, Stage.BEFORE, dark) or Admit(dark[0].name)
+        return batch_silent(seen, dark) or ask_each(seen, Stage.BEFORE, dark) or Admit(dark[0].name)
     every = len(seen.services)
     if any(pod.endpoints < every for pod in seen.preview.pods):
         return Wait("let in", "the endpoints to take in the preview")
     return None
+
+
+def _consumers(seen: Observed) -> Step | None:
+    """Let the consumers go over with the last batch: until then the old pods that are left consume."""
+    return keep(seen) if seen.preview.desired < seen.replicas else go_over(seen)
 
 
 def _dark(seen: Observed) -> tuple[Pod, ...]:

@@ -14,6 +14,7 @@ from strategies.model import (
     Arm,
     Begin,
     Clean,
+    Consumers,
     Detach,
     Discard,
     Finish,
@@ -32,6 +33,7 @@ from strategies.model import (
     Service,
     Show,
     Side,
+    Tell,
     Template,
     Turn,
     Valve,
@@ -84,6 +86,7 @@ class World:
     preview: Side = NOBODY
     services: tuple[Service, ...] = (Service("app"),)
     preview_service: PreviewService | None = None
+    consumers: Consumers | None = None
     slices: tuple[frozenset[str], ...] = ()  # for each Service the ready endpoints that it has published
     phase: Phase | None = None
     template: Template = Template.STABLE
@@ -113,6 +116,11 @@ class World:
         world = cls(replicas, stable, NOBODY, selecting, front, settings=settings, users=settings)
         return world.controllers().come().published()
 
+    def consuming(self, consumers: Consumers | None) -> World:
+        """Let every pod that is there consume events, where the app does."""
+        world = self._each(lambda pod: replace(pod, consumes=consumers is not None))
+        return replace(world, consumers=consumers)
+
     def apply(self, action: Action) -> World:  # noqa: C901, PLR0912 - one line an action
         """Carry out one action: exactly one write."""
         match action:
@@ -138,6 +146,8 @@ class World:
                 return self._marked(pod, labelled=False, detached=True)
             case Clean(pod):
                 return self._marked(pod, labelled=False, detached=False)
+            case Tell(pod, consume):
+                return self._marked(pod, consumes=consume)
             case Arm():
                 return self._written(replace(self._last, held=False, paused=True))
             case Finish():
@@ -298,6 +308,7 @@ class World:
             preview=self._shown(self.preview),
             services=self.services,
             preview_service=self.preview_service if self.phase else None,
+            consumers=self.consumers,
             phase=self.phase,
             template=self.template,
             settled=self.settled,

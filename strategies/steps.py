@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from strategies.consuming import finished, give_back, taken_back
 from strategies.model import (
     Admit,
     Ask,
@@ -264,7 +265,7 @@ def clean(seen: Observed) -> Step | None:
 def finish(seen: Observed) -> Step:
     """Wait for the old side to go, then take our hands off; past the deadline that is degraded."""
     if seen.stable.gone:
-        return _hands_off(seen) or Restore(Outcome.PROMOTED)
+        return _hands_off(seen) or finished(seen) or Restore(Outcome.PROMOTED)
     left = f"{len(seen.stable.pods)} old pods"
     if seen.waited.get("old side", 0.0) >= seen.deadline_seconds:
         ready = f"{len(seen.preview.ready)} of {seen.replicas} new pods are ready"
@@ -297,6 +298,7 @@ def go_back(seen: Observed) -> Step:
         return (
             _keep_stable(seen)
             or _traffic_back(seen)
+            or give_back(seen)
             or _ranks_back(seen)
             or _back_in(seen)
             or _beside(seen)
@@ -306,7 +308,9 @@ def go_back(seen: Observed) -> Step:
     return (
         _readmit(seen)
         or _valve_back(seen)
+        or give_back(seen)
         or _whole_again(seen)
+        or taken_back(seen)
         or _hands_off(seen)
         or Restore(Outcome.ABORTED)
     )

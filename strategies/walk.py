@@ -21,6 +21,7 @@ from strategies.model import (
     Stand,
     Step,
     Strategy,
+    Tell,
     Valve,
     Verdict,
     Wait,
@@ -53,7 +54,7 @@ class Planned:
     def writes(self) -> str:
         """What kind of object this step writes: deployment or statefulset, service, pod, or nothing."""
         match self.step:
-            case Ask() | Wait() | Stand() | End():
+            case Ask() | Wait() | Stand() | End() | Tell():
                 return ""
             case Pin() | Show() | Valve():
                 return "service"

@@ -264,8 +264,10 @@ def test_what_somebody_else_set_meanwhile_is_left_and_told():
 
 def test_a_switch_of_on_rollback_is_thrown_whoever_set_the_flag():
     flags = Imaginary({"kill": OFF})
-    release(flags, gated=gates(before=NO), on_rollback={"kill": True}).run()
+    one = release(flags, gated=gates(before=NO), on_rollback={"kill": True})
+    one.run()
     assert flags.flags["kill"] == ON
+    assert "flag kill is set to true" in one.story.notes
 
 
 def test_a_share_goes_back_to_what_it_was():

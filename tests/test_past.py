@@ -145,7 +145,7 @@ def test_the_document_says_what_it_is_and_all_that_is_known():
             "by": "ann@desk/1", "strategy": "blueGreen", "revision": hash_of(T2), "before": hash_of(T1),
             "images": {"app": "wallet:2"}, "digests": {"app": ["sha256:1f"]}, "reason": "",
             "words": [{"verb": "release", "by": "ann@desk/1", "at": "2026-11-23T12:00:00Z", "reason": "JIRA-12"}],
-            "gates": ["before smoke: yes"], "live": True, "wayBack": False,
+            "gates": ["before smoke: yes"], "live": True, "wayBack": False, "flags": [],
         }
     ]  # fmt: skip
 

@@ -154,7 +154,7 @@ def test_the_same_name_in_another_namespace_is_another_app():
         ("preStop: keep", "rounds: {path: /internal/rounds}", "13:10: spec.drain: rounds without a surge leave the app a batch short for as long as they last; expected surge above 0"),
         ("preStop: keep", "onTimeout: kill", "13:22: spec.drain.onTimeout: got kill; expected one of hold, proceed"),
         ("  drain: {preStop: keep}", "  drain:", "13:9: spec.drain: got nothing; expected a mapping"),
-        ("  drain: {preStop: keep}", "  policy: {freeze: a}", "13:3: spec.policy: unknown; expected one of workload, strategy, drain, gates, census, autoscaling, flags"),
+        ("  drain: {preStop: keep}", "  policy: {freeze: a}", "13:3: spec.policy: unknown; expected one of workload, strategy, drain, gates, census, autoscaling, flags, consumes, notify"),
         ("name: wallet\n", "name: Wallet\n", "4:9: metadata.name: got Wallet; expected a DNS-1123 label such as wallet"),
         ("name: wallet\n", "name: wallet.eu\n", "4:9: metadata.name: got wallet.eu; expected a DNS-1123 label such as wallet"),
         ("name: wallet\n", f"name: {'x' * 64}\n", f"4:9: metadata.name: got {'x' * 37}...; expected a DNS-1123 label such as wallet"),

@@ -13,6 +13,7 @@ CARRIED = (
     "deployctl/__main__.py",
     "strategies/rolling.py",
     "deployctl/manifests/igaming/app.py",
+    "deployctl/manifests/igaming/consuming.py",
     "deployctl/manifests/igaming/payments.py",
     "deployctl/manifests/igaming/rounds.py",
     "deployctl/manifests/igaming/balances/deployctl.yaml",
@@ -51,6 +52,7 @@ def main() -> None:
         print(run(alone / "bin" / "deployctl", "--version"), end="")
         print(run(alone / "bin" / "python", "-m", "deployctl", "validate", spec), end="")
         print(run(alone / "bin" / "kubectl-deployctl", "version", "--client"), end="")
+        print(run(alone / "bin" / "kubectl_complete-deployctl", "version", "--cl"), end="")
         story = ("--scenario", "bad-build", "--out", scratch + "/picture.html")
         print(run(alone / "bin" / "deployctl", "sandbox", "demo", *story).splitlines()[-1])
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from deployctl.aloud import aloud
 from deployctl.ci import End, Vendor, chosen
 from deployctl.ci.files import dotenv, junit
 from deployctl.errors import UsageError
@@ -54,7 +55,7 @@ class Heard:
 
 
 def tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    aloud(line, sys.stderr)
 
 
 def last(lines: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ A command function parses, wires, runs and exits; what it raises becomes a messa
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from deployctl.aloud import bear, deafen
+from deployctl.cli.completing import silent
 from deployctl.errors import DeployctlError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -31,9 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "finish": ("steer", "Retire the old side now, without waiting for keepOld."),
     "rollback": ("rollback", "Go back: out of a running release, or to an earlier revision."),
     "gate": ("gate", "Ask gates now; list and explain the kinds there are."),
-    "flag": ("flag", "See and set a feature flag of an app, at every endpoint."),
+    "flag": ("flag", "See, set, keep and put back feature flags of an app, at every endpoint."),
     "autoscale": ("autoscale", "Set how many pods an app has, raise that for an event, put it back."),
     "sandbox": ("sandbox", "Practise without a cluster: one of local processes, up in a second."),
+    "config": ("config", "Show what is set, and by what."),
     "init": ("init", "Write a spec file for a Deployment that runs."),
     "doctor": ("doctor", "Check the cluster, your rights and an app's readiness, and print the fixes."),
     "validate": ("validate", "Check a spec file and its manifests, without a cluster."),
@@ -55,6 +59,18 @@ class Commands(TyperGroup):
             return None
         module = import_module(f"deployctl.cli.{COMMANDS[cmd_name][0]}")
         return single(cmd_name, getattr(module, cmd_name))
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer the commands of the table without importing any."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        from typer._click.shell_completion import CompletionItem
+
+        return [
+            CompletionItem(one, help=said)
+            for one, (_, said) in COMMANDS.items()
+            if one.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         del ctx
@@ -78,32 +94,47 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "DEPLOYCTL"},
 )
 
 
 @app.callback()
 def _root() -> None:
-    """Every flag can be set in the environment too: --namespace as DEPLOYCTL_NAMESPACE."""
+    """Every flag can be set in the environment too: --namespace as DEPLOYCTL_NAMESPACE, release --wait as DEPLOYCTL_RELEASE_WAIT."""
 
 
 def run() -> int:
     """Run the command of sys.argv; give the exit code of docs/exit-codes.md."""
+    if _completes():
+        silent()
+    bear()
     try:
         code = typer.main.get_command(app)(standalone_mode=False)
+        sys.stdout.flush()
     except DeployctlError as error:
         return _tell(error)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        deafen(sys.stdout)
         return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        deafen(sys.stdout)
+        return _tell(DeployctlError(f"standard output: {error.strerror}"))
     except typer._click.exceptions.ClickException as error:  # noqa: SLF001 - typer carries click inside
         error.show()
         return error.exit_code
     except typer.Abort:
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _completes() -> bool:
+    """Say whether a shell asks at TAB, where a complaint would be written into somebody's command line."""
+    asked = ("_DEPLOYCTL_COMPLETE", "_KUBECTL_DEPLOYCTL_COMPLETE")
+    return any(os.environ.get(one, "").startswith("complete_") for one in asked)
 
 
 def _tell(error: DeployctlError) -> int:

@@ -6,14 +6,24 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, shared
 from deployctl.cli.status import OneApp
 
 Old = Annotated[
     str,
-    typer.Argument(metavar="[REV]", help="From this one, by its number or hash; the way back if left out."),
+    typer.Argument(
+        metavar="[REV]",
+        help="From this one, by its number or hash; the way back if left out.",
+        autocompletion=completing.revisions,
+    ),
 ]
-New = Annotated[str, typer.Argument(metavar="[REV]", help="To this one; what is live if left out.")]
+New = Annotated[
+    str,
+    typer.Argument(
+        metavar="[REV]", help="To this one; what is live if left out.", autocompletion=completing.revisions
+    ),
+]
 
 
 @shared

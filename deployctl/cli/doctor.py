@@ -6,10 +6,16 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, shared
 
 Subject = Annotated[
-    str, typer.Argument(metavar="[APP|FILE]", help="A Deployment or a spec file; without it, the cluster.")
+    str,
+    typer.Argument(
+        metavar="[APP|FILE]",
+        help="A Deployment or a spec file; without it, the cluster.",
+        autocompletion=completing.workloads,
+    ),
 ]
 
 

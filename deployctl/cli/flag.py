@@ -1,4 +1,4 @@
-"""`flag`: see and set a feature flag of an app, through the provider that its spec names."""
+"""`flag`: see, set, keep and put back feature flags of an app, through the provider that its spec names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deployctl.cli.steer import Reason
 
 flag = typer.Typer(
     name="flag",
-    help="See and set a feature flag of an app, through the provider that its spec names.",
+    help="See, set, keep and put back feature flags of an app, through its provider.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -22,6 +22,15 @@ flag = typer.Typer(
 
 Subject = Annotated[str, typer.Argument(metavar="FILE|APP", help="A spec file, or an app that was released.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The name of the flag.")]
+File = Annotated[str, typer.Argument(metavar="[FILE]", help="What `flag snapshot` wrote; - for stdin.")]
+Keys = Annotated[
+    list[str] | None, typer.Option("--flag", metavar="KEY", help="Put this one back; repeat it.")
+]
+Every = Annotated[bool, typer.Option("--all", help="Put back every one that differs.")]
+Out = Annotated[str, typer.Option(metavar="FILE", help="Write it to a file.")]
+OfRelease = Annotated[
+    bool, typer.Option("--release", help="As the last release that moved flags found them.")
+]
 Wanted = Annotated[str, typer.Argument(metavar="VALUE", help="true, 3, text, or 25% of its users.")]
 
 
@@ -51,3 +60,53 @@ def set_(  # noqa: PLR0913 - one parameter a flag
     from deployctl.cli import flagging
 
     raise typer.Exit(flagging.put(flags, subject, key, value, flagging.Asked(reason, yes)))
+
+
+@flag.command(name="list")
+@shared
+def list_(flags: Flags, subject: Subject) -> None:
+    """List every flag that the app's provider keeps, and what each is set to.
+
+    Example: deployctl flag list balances
+    """
+    from deployctl.cli import flagging
+
+    raise typer.Exit(flagging.every(flags, subject))
+
+
+@flag.command()
+@shared
+def snapshot(flags: Flags, subject: Subject, *, out: Out = "", reason: Reason = "") -> None:
+    """Keep every flag as it is now, whole, for `flag restore`.
+
+    Without --out it is printed. Example: deployctl flag snapshot balances --out flags-before.json
+    """
+    from deployctl.cli import restoring
+
+    raise typer.Exit(restoring.snapshot(flags, subject, out, reason))
+
+
+@flag.command()
+@shared
+def restore(  # noqa: PLR0913 - one parameter a flag
+    flags: Flags,
+    subject: Subject,
+    file: File = "",
+    *,
+    release: OfRelease = False,
+    flag: Keys = None,
+    all_: Every = False,
+    reason: Reason = "",
+    yes: Yes = False,
+) -> None:
+    """Show which flags are not as they were, and put back those that are asked for.
+
+    Exit codes: 0 done, or nothing to do, 3 it was set and has not spread in its time, 6 somebody else wrote
+    first; else that of the first flag that could not be put back.
+
+    Example: deployctl flag restore balances flags-before.json --flag new-wallet --reason "errors"
+    """
+    from deployctl.cli import restoring
+
+    ask = restoring.Asked(file, tuple(flag or ()), reason, release=release, every=all_, yes=yes)
+    raise typer.Exit(restoring.restore(flags, subject, ask))

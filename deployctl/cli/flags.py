@@ -10,14 +10,24 @@ from typing import Annotated, Any
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.errors import UsageError
 from strategies.quantities import seconds
 
 Namespace = Annotated[
     str | None,
-    typer.Option("--namespace", "-n", envvar="DEPLOYCTL_NAMESPACE", help="Instead of the context's."),
+    typer.Option(
+        "--namespace",
+        "-n",
+        envvar="DEPLOYCTL_NAMESPACE",
+        help="Instead of the context's.",
+        autocompletion=completing.namespaces,
+    ),
 ]
-Context = Annotated[str | None, typer.Option(envvar="DEPLOYCTL_CONTEXT", help="Of the kubeconfig.")]
+Context = Annotated[
+    str | None,
+    typer.Option(envvar="DEPLOYCTL_CONTEXT", help="Of the kubeconfig.", autocompletion=completing.contexts),
+]
 Kubeconfig = Annotated[
     str | None, typer.Option(envvar="DEPLOYCTL_KUBECONFIG", help="Instead of $KUBECONFIG.")
 ]
@@ -26,7 +36,14 @@ RequestTimeout = Annotated[
     str, typer.Option(envvar="DEPLOYCTL_REQUEST_TIMEOUT", help="For one call of the API, such as 15s.")
 ]
 Output = Annotated[
-    str, typer.Option("--output", "-o", envvar="DEPLOYCTL_OUTPUT", help="table, json, yaml, jsonl or name.")
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        envvar="DEPLOYCTL_OUTPUT",
+        help="table, json, yaml, jsonl or name.",
+        autocompletion=completing.outputs,
+    ),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", envvar="DEPLOYCTL_QUIET", help="Only results and errors.")

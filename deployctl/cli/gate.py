@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, shared
 
 gate = typer.Typer(
@@ -18,11 +19,18 @@ gate = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Subject = Annotated[str, typer.Argument(metavar="FILE|APP", help="A spec file, or an app that was released.")]
+Subject = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|APP", help="A spec file, or an app that was released.", autocompletion=completing.apps
+    ),
+]
 Stage = Annotated[str, typer.Option(help="Only before, during or after.")]
 Name = Annotated[str, typer.Option(help="Only the gate of this name.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Measure as a release would, to the verdict.")]
-Kind = Annotated[str, typer.Argument(metavar="NAME", help="A kind of gate, such as http.")]
+Kind = Annotated[
+    str, typer.Argument(metavar="NAME", help="A kind of gate, such as http.", autocompletion=completing.gates)
+]
 
 
 @gate.command()

@@ -6,11 +6,17 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, shared
 from deployctl.cli.status import App, Everywhere
 
 One = Annotated[
-    str, typer.Argument(metavar="[RELEASE]", help="One release, by its id or the beginning of it.")
+    str,
+    typer.Argument(
+        metavar="[RELEASE]",
+        help="One release, by its id or the beginning of it.",
+        autocompletion=completing.releases,
+    ),
 ]
 
 

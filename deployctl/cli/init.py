@@ -6,10 +6,16 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, shared
 
 Workload = Annotated[
-    str, typer.Argument(metavar="[DEPLOYMENT]", help="Or a StatefulSet; asked for where there are several.")
+    str,
+    typer.Argument(
+        metavar="[DEPLOYMENT]",
+        help="Or a StatefulSet; asked for where there are several.",
+        autocompletion=completing.workloads,
+    ),
 ]
 Strategy = Annotated[str, typer.Option(help="blueGreen (the pods twice for a while) or rolling.")]
 Service = Annotated[list[str], typer.Option(help="Instead of every Service that selects it; repeatable.")]

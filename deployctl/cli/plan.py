@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, shared
 from deployctl.cli.release import AcceptSync, Image, Promote, Restart, Wait
 
 Subjects = Annotated[
-    str, typer.Argument(metavar="FILE|APP", help="A spec file, its folder, or an app's name.")
+    str,
+    typer.Argument(
+        metavar="FILE|APP", help="A spec file, its folder, or an app's name.", autocompletion=completing.apps
+    ),
 ]
 Out = Annotated[str, typer.Option(metavar="PLAN.json", help="Write the plan, for `release --plan`.")]
 Expires = Annotated[

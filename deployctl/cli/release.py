@@ -6,11 +6,17 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, running
 from deployctl.cli.steer import Reason
 
 Subjects = Annotated[
-    str, typer.Argument(metavar="[FILE|APP]", help="A spec file, its folder, or an app's name.")
+    str,
+    typer.Argument(
+        metavar="[FILE|APP]",
+        help="A spec file, its folder, or an app's name.",
+        autocompletion=completing.apps,
+    ),
 ]
 Image = Annotated[list[str], typer.Option(metavar="[CONTAINER=]REF", help="Release this image; repeatable.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Release the same template with new pods.")]

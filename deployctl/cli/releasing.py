@@ -174,11 +174,13 @@ def able(api: Api, kind: str) -> None:
 
 
 def able_besides(api: Api, app: App) -> None:
-    """Check the rights that only some options need: a preview Service, connections that are shaken off."""
+    """Check the rights that only some options need: a preview Service, connections shaken off, consumers told."""
     front = access.PREVIEW_SERVICE if app.preview_service else ()
     shake = access.DELETE_PODS if app.shakes_off else ()
-    if front or shake:
-        access.check(api, api.namespace, (*front, *shake))
+    consumes = app.spec.consumes
+    tell_pods = access.TELL_PODS if consumes and consumes.told else ()
+    if front or shake or tell_pods:
+        access.check(api, api.namespace, (*front, *shake, *tell_pods))
 
 
 def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -> Prepared:

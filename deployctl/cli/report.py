@@ -11,7 +11,12 @@ from deployctl.cli.history import One
 from deployctl.cli.status import OneApp
 
 Format = Annotated[
-    str, typer.Option("--format", help="html, md or json; else by the ending of --out, or md.")
+    str,
+    typer.Option(
+        "--format",
+        envvar="DEPLOYCTL_REPORT_FORMAT",
+        help="html, md or json; else by the ending of --out, or md.",
+    ),
 ]
 Out = Annotated[str, typer.Option(metavar="FILE", help="Where to write; - is standard output.")]
 Events = Annotated[

@@ -5,10 +5,22 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 
+import msgspec
 import typer
 
 from deployctl.cli.flags import Flags
-from deployctl.cli.session import carry_out, connect, drain_of, flags_of, outliving, show, story, tell, word
+from deployctl.cli.session import (
+    carry_out,
+    connect,
+    consumes_of,
+    drain_of,
+    flags_of,
+    outliving,
+    show,
+    story,
+    tell,
+    word,
+)
 from deployctl.cli.steering import Located, located, turn_back
 from deployctl.cluster.api import Api
 from deployctl.cluster.paths import path
@@ -54,7 +66,8 @@ def rollback(flags: Flags, app: str, ask: Asked) -> int:
         show(flags, {"app": name, "outcome": "unchanged"}, text)
         return 0
     plan = back_at_rest(there, target, because(f"rolled back by {said.by}", said.reason))
-    plan = replace(plan, drain=drain_of(kept), flags=flags_of(kept))
+    memory = msgspec.structs.replace(plan.memory, consumes=consumes_of(kept))
+    plan = replace(plan, memory=memory, drain=drain_of(kept), flags=flags_of(kept))
     run = Run(api, plan, story(flags, name), Orders(fast=ask.fast), force=True, word=said)
     return carry_out(flags, run, back=True)
 

@@ -6,13 +6,23 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, running
 from deployctl.cli.steer import Fast, Reason
 
-App = Annotated[str, typer.Argument(metavar="[APP]", help="Without it, the app that was released last.")]
+App = Annotated[
+    str,
+    typer.Argument(
+        metavar="[APP]", help="Without it, the app that was released last.", autocompletion=completing.apps
+    ),
+]
 To = Annotated[
     str,
-    typer.Option(metavar="REV", help="kubectl's revision number, or a pod-template-hash or its beginning."),
+    typer.Option(
+        metavar="REV",
+        help="kubectl's revision number, or a pod-template-hash or its beginning.",
+        autocompletion=completing.revisions,
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

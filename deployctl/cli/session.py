@@ -12,11 +12,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from deployctl.aloud import aloud, deafen
 from deployctl.ci.job import job, silent
 from deployctl.cli.flags import Flags, span
 from deployctl.cluster.api import Api
 from deployctl.cluster.login import Target
+from deployctl.consumes import Consumes
 from deployctl.errors import Conflict, DeployctlError, SpecError, UsageError
+from deployctl.notifying import Job, notifying
 from deployctl.record import Kept, Record, Word, now
 from deployctl.releases import Run, holder
 from deployctl.render import words
@@ -120,13 +123,21 @@ def flags_of(kept: Kept) -> FlagsOfApp | None:
         return None
 
 
+def consumes_of(kept: Kept) -> Consumes | None:
+    """Tell how the app's consumers go over; without a readable record no pod is told anything."""
+    try:
+        return from_canonical(kept.spec or {}).spec.consumes
+    except SpecError:
+        return None
+
+
 def word(verb: str, reason: str) -> Word:
     """Write down who ran which command, when and why."""
     return Word(verb, holder(), now(), heard(reason))
 
 
 def tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    aloud(text, sys.stderr)
 
 
 def story(flags: Flags, app: str) -> Story:
@@ -146,7 +157,7 @@ def _lines(app: str, *, quiet: bool, verbose: bool = False) -> Story:
 
 
 def events(line: str) -> None:
-    print(line, flush=True)
+    aloud(line, sys.stdout)
 
 
 def outliving(name: str) -> Callable[[str, float], None]:
@@ -181,10 +192,17 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False, last: bool = True) 
     One command has one result: a run that is not the `last` prints its own only where it is the end all the same.
     """
     app = run.plan.names.app
-    told = job(run, flags.ci, flags.junit, flags.dotenv) if last else silent(run)
+    told: Job = job(run, flags.ci, flags.junit, flags.dotenv) if last else silent(run)
+    told = notifying(run, told, tell)
+    from deployctl.cli.keyed import Asked, aborted, keyed
+
     try:
-        with terminated(), told, closing(run.story):
+        with terminated(), keyed(flags, run, back=back), told, closing(run.story):
             result = run.run()
+    except Asked as asked:
+        if asked.verb == "abort":
+            return aborted(flags, run)
+        return told.ends(_left(run, app), "left")
     except KeyboardInterrupt:
         return told.ends(_interrupted(run, app, 130), "interrupted")
     except Interrupted:
@@ -197,7 +215,7 @@ def carry_out(flags: Flags, run: Run, *, back: bool = False, last: bool = True) 
     _tell_end(run, result)
     _tell_flags(app, result.flags)
     if last or code:
-        _print(flags, run, result)
+        _printed(flags, run, result)
     return told.ends(code, run.plan.ended(result), result.reason)
 
 
@@ -205,6 +223,13 @@ def _interrupted(run: Run, app: str, code: int) -> int:
     tell(f"{app}: interrupted; {words.stands(run.last) if run.last else 'nothing was begun'}")
     _tell_next(words.next_commands(app, run.last))
     return code
+
+
+def _left(run: Run, app: str) -> int:
+    """Say what stands of a release that its person left, which waits for one now."""
+    tell(f"{app}: left; {words.stands(run.last) if run.last else 'nothing was begun'}")
+    _tell_next(words.next_commands(app, run.last))
+    return 4
 
 
 def _tell_stopped(run: Run, app: str, error: DeployctlError) -> None:
@@ -245,6 +270,16 @@ def _tell_flags(app: str, left: tuple[str, ...]) -> None:
         what, _, command = text.partition("; ")
         tell(f"{app}: warning: {what}")
         _tell_next((command,))
+
+
+def _printed(flags: Flags, run: Run, result: Result) -> None:
+    """Print the result; that it cannot be is told, and does not change how the release ended."""
+    try:
+        _print(flags, run, result)
+        sys.stdout.flush()
+    except OSError as error:
+        deafen(sys.stdout)
+        tell(f"warning: the result was not printed: {error.strerror}")
 
 
 def _print(flags: Flags, run: Run, result: Result) -> None:

@@ -6,10 +6,21 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, shared
 
-App = Annotated[str, typer.Argument(metavar="[APP]", help="Without it, every app of the namespace.")]
-OneApp = Annotated[str, typer.Argument(metavar="APP", help="The app's name, as in its spec file.")]
+App = Annotated[
+    str,
+    typer.Argument(
+        metavar="[APP]", help="Without it, every app of the namespace.", autocompletion=completing.apps
+    ),
+]
+OneApp = Annotated[
+    str,
+    typer.Argument(
+        metavar="APP", help="The app's name, as in its spec file.", autocompletion=completing.apps
+    ),
+]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the release to its end.")]
 Everywhere = Annotated[
     bool, typer.Option("--all-namespaces", "-A", help="Every namespace that you may read.")

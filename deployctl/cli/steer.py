@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, running, shared
 
-App = Annotated[str, typer.Argument(metavar="APP", help="The app's name, as in its spec file.")]
+App = Annotated[
+    str,
+    typer.Argument(
+        metavar="APP", help="The app's name, as in its spec file.", autocompletion=completing.apps
+    ),
+]
 Timeout = Annotated[str, typer.Option(envvar="DEPLOYCTL_TIMEOUT", help="Until promoted, such as 30m.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why you do it; kept in the record.")]
 Fast = Annotated[bool, typer.Option("--fast", help="Do not wait for traffic to drain off the preview.")]

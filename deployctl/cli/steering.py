@@ -20,6 +20,7 @@ from deployctl.cli.session import (
     word,
 )
 from deployctl.cluster.api import Api, Denied
+from deployctl.cluster.view import Names
 from deployctl.errors import SpecError
 from deployctl.lock import Lock, fresh, holder_of
 from deployctl.prepare import Found, find, guess, names_of
@@ -137,5 +138,10 @@ def _alive(lock: Lock) -> bool:
 
 def _leave(api: Api, there: Found, wish: str, said: Word) -> None:
     if there.memory:
-        intent = Intent(there.memory.id, wish, said.by, said.at, said.reason)
-        Record(api, there.names.namespace, there.names.app).leave(intent, said)
+        leave(api, there.names, there.memory.id, wish, said)
+
+
+def leave(api: Api, names: Names, release: str, wish: str, said: Word) -> None:
+    """Leave a wish for the process that runs a release."""
+    intent = Intent(release, wish, said.by, said.at, said.reason)
+    Record(api, names.namespace, names.app).leave(intent, said)

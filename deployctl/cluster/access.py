@@ -32,6 +32,10 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 Rights = tuple[tuple[str, str, tuple[str, ...]], ...]
 PREVIEW_SERVICE: Rights = (("", "services", ("create", "delete")),)  # only where a spec has a previewService
 DELETE_PODS: Rights = (("", "pods", ("delete",)),)  # for a StatefulSet, and where a spec has shakeOffAfter
+TELL_PODS: Rights = (("", "pods/proxy", ("create",)),)  # only where a spec's consumes has pods told
+EVENTS: Rights = (
+    ("", "events", ("create",)),
+)  # only where a spec tells by events; a release goes on without
 SCALED: Rights = (
     ("autoscaling", "horizontalpodautoscalers", (*READ, "patch")),
 )  # where one scales the workload; a release goes on without

@@ -62,6 +62,25 @@ def log_in(target: Target) -> Login:
     return Login(host, context, namespace, pool, credentials, _authority(host, configuration.ssl_ca_cert))
 
 
+def contexts_of(kubeconfig: str | None) -> tuple[str, ...]:
+    """Name the contexts of a kubeconfig."""
+    files = kubeconfig or _default_kubeconfig()
+    if files is None:
+        return ()
+    with _read(files):
+        return tuple(one["name"] for one in _loader(files, None).list_contexts())
+
+
+def current(kubeconfig: str | None, context: str | None) -> tuple[str, str, str]:
+    """Name the kubeconfig, the context that it means and that one's namespace; nobody is logged in."""
+    files = kubeconfig or _default_kubeconfig()
+    if files is None:
+        return "", IN_CLUSTER, ""
+    with _read(files):
+        chosen = _loader(files, context).current_context
+        return files, chosen["name"], chosen["context"].get("namespace") or "default"
+
+
 def _authority(host: str, certificates: str | None) -> str:
     """Digest the certificate authority, which a cluster has whatever its address; else the address."""
     file = Path(certificates) if certificates else None

@@ -55,6 +55,7 @@ from strategies.model import (
     Restore,
     Return,
     Show,
+    Tell,
     Turn,
     Valve,
 )
@@ -108,6 +109,8 @@ class Writer:
                 return self._discard(pod)
             case Lower():
                 raise TypeError(f"{action}: only a StatefulSet has ordinals")
+            case Tell():
+                raise TypeError(f"{action}: said to a pod, not written to the cluster")
 
     def remember(self, memory: Memory) -> Request:
         """Write the memory alone: to raise the fence, or to turn round."""

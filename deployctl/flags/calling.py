@@ -122,10 +122,12 @@ def side_by_side(ask: Callable[[One], Other], each: Iterable[One]) -> tuple[Othe
 
 
 def _wait_seconds(headers: Mapping[str, str]) -> float:
-    """Read Retry-After: seconds, or a date (RFC 9110 10.2.3)."""
-    told = headers.get("retry-after", "")
+    """Read Retry-After: seconds, or a date (RFC 9110 10.2.3); else when a window ends, in milliseconds since 1970."""
+    told, ends = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
     if told.isdecimal():
         return float(told)
+    if not told and ends.isdecimal():
+        return max(0.0, int(ends) / 1000 - time.time())
     try:
         return max(0.0, (parsedate_to_datetime(told) - dt.datetime.now(dt.UTC)).total_seconds())
     except (ValueError, TypeError):

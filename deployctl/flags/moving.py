@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -285,7 +286,17 @@ class Mover:
             self._notes.append("what the flags were before is not known: only those of onRollback are set")
         for key in self._going_back:
             self._errors[key] = "no answer yet"
-            threading.Thread(target=self._back, args=(key,), name=f"flag {key}", daemon=True).start()
+            self._again(partial(self._back, key), f"flag {key}")
+
+    def _again(self, work: Callable[[], None], name: str) -> None:
+        """Do something in a thread of its own, once a second until the run is over."""
+
+        def repeat() -> None:
+            while not self._stop.is_set():
+                work()
+                self._stop.wait(RETRY_SECONDS)
+
+        threading.Thread(target=repeat, name=name, daemon=True).start()
 
     @property
     def _going_back(self) -> tuple[str, ...]:
@@ -298,18 +309,16 @@ class Mover:
         return max(0.0, self._began + self.flags.bound_seconds - self.clock())
 
     def _back(self, key: str) -> None:
-        """Put one flag back and go on looking: a write of ours that was still on its way may arrive late."""
-        while not self._stop.is_set():
-            try:
-                self._put_back(key)
-                self._errors.pop(key, None)
-                self._settled.add(key)
-            except DeployctlError as error:
-                self._settled.discard(key)
-                self._errors[key] = str(error)
-            threading.current_thread().name = f"flag {key}" if key in self._errors else f"settled flag {key}"
-            self.wake()
-            self._stop.wait(RETRY_SECONDS)
+        """Put one flag back; done again, for a write of ours that was still on its way may arrive late."""
+        try:
+            self._put_back(key)
+            self._errors.pop(key, None)
+            self._settled.add(key)
+        except DeployctlError as error:
+            self._settled.discard(key)
+            self._errors[key] = str(error)
+        threading.current_thread().name = f"flag {key}" if key in self._errors else f"settled flag {key}"
+        self.wake()
 
     def _put_back(self, key: str) -> None:
         asked = self._asked(max(0.5, min(CALL_SECONDS, self.flags.bound_seconds)))
@@ -320,10 +329,10 @@ class Mover:
         match back(state, before, ours, wanted):
             case Back.SET:
                 self._set(seen, wanted or before)
-                self._went_back(entry, wanted or before)
+                self._went_back(key, entry, wanted or before)
             case Back.RESTORE:
                 self._restored(seen, entry, asked)
-                self._went_back(entry, before)
+                self._went_back(key, entry, before)
             case Back.LEAVE:
                 self._tell(key, f"flag {key} was set to {state} by somebody else: it is left as it is")
                 return
@@ -342,11 +351,11 @@ class Mover:
         else:
             self._set(seen, entry.before)
 
-    def _went_back(self, entry: Flagged | None, state: State) -> None:
+    def _went_back(self, key: str, entry: Flagged | None, state: State) -> None:
         """Tell, and write it down where the record can be written: the flag does not wait for that."""
+        self._notes.append(f"flag {key} is {state} again" if entry else f"flag {key} is set to {state}")
         if entry is None:
             return
-        self._notes.append(f"flag {entry.key} is {state} again")
         try:
             self.keep((msgspec.structs.replace(entry, back=str(state)),))
         except DeployctlError as error:

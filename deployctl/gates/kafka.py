@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from deployctl.errors import DeployctlError
-from deployctl.gates import Asked
+from deployctl.gates import About, Asked
 from deployctl.gates.credential import Credential, FilePath, revealed
 from deployctl.gates.deadline import Deadline, within
 from deployctl.gates.extra import need
@@ -40,7 +40,7 @@ Partition = tuple[str, int]
 class Group:
     """A consumer group, and how far it may be behind.
 
-    name: of the group
+    name: of the group; ${preview} and ${stable} are the hashes of the revisions
     topics: topics that it must consume, also where it never did; those that it has committed are always counted
     members: exactly so many members; at least one unless it is given
     lag: how many events it may be behind, over all its partitions
@@ -104,7 +104,7 @@ class Kafka:
         cluster = Cluster(self, login, deadline)
         topics = cluster.topics(self.topics)
         findings = [self._brokers(cluster.brokers), *_partitions(cluster, topics, self.topics)]
-        for one in self.groups:
+        for one in (_named(group, asked.about) for group in self.groups):
             findings += (found.of(one.name) for found in self._group(cluster, one))
         return folded("", findings, total=f"{len(topics)} topics, {len(self.groups)} groups")
 
@@ -144,6 +144,12 @@ class Kafka:
             return unknown("age", "the oldest event that it has not consumed could not be read")
         text = f"the oldest event that it has not consumed is {age:.1f}s old"
         return judged("age", text, fine=age <= most, expected=f"at most {most:g}s")
+
+
+def _named(group: Group, about: About) -> Group:
+    """Fill the hashes of the revisions in where a group is named by one."""
+    name = group.name.replace("${preview}", about.preview).replace("${stable}", about.stable)
+    return replace(group, name=name)
 
 
 @dataclass

@@ -99,6 +99,10 @@ class Stages:
             name = f"gate {asking.gate.name}"
             threading.Thread(target=self._run, args=(asking, pods, then), name=name, daemon=True).start()
 
+    def wake(self) -> None:
+        """Have the loop turn now."""
+        self._wake()
+
     def verdicts(self) -> dict[Question, Verdict]:
         """Give the answers that are complete: no as soon as one gate said no, yes when all said yes."""
         for question in self._ends:

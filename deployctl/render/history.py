@@ -116,6 +116,8 @@ def _whole(each: Released, now: str) -> Iterator[str]:
         yield from ("", "said", *(f"  {_said(one.verb, one.by, one.at, one.reason)}" for one in each.words))
     if each.gates:
         yield from ("", "gates", *(f"  {gate}" for gate in each.gates))
+    if each.flags:
+        yield from ("", "flags", *(f"  {words.flag(one)} (at {one.at}, by {one.by})" for one in each.flags))
 
 
 def _marked(each: Released) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from deployctl.gates.stage import Stages
 from deployctl.observe import Snapshot
 from deployctl.render import words
-from strategies.model import Action, Admit, Ask, Clean, Detach, Observed, Step, Wait
+from strategies.model import Action, Admit, Ask, Clean, Detach, Observed, Step, Tell, Wait
 
 HEARTBEAT_SECONDS = 30.0  # CircleCI kills a job that is silent for ten minutes
 BRIEF_SECONDS = 1.0  # what is waited for no longer than this is not worth a line
-OneOfMany = Admit | Detach | Clean
+OneOfMany = Admit | Detach | Clean | Tell
 
 
 class Lines:

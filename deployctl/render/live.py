@@ -59,6 +59,7 @@ class Frame:
     age_seconds: float = 0.0
     waited_seconds: float = 0.0
     marks: Marks = Marks()
+    foot: str = ""
 
     def rows(self, width: int) -> list[Row]:
         """Give at most twelve rows, none wider than `width`."""
@@ -70,6 +71,7 @@ class Frame:
             self._share(width),
             *self._gates(),
             self._now(width),
+            *([[(_label("keys"), "dim"), (self.foot, "")]] if self.foot else []),
         ]
         return [_cut(row, width) for row in rows]
 
@@ -174,6 +176,7 @@ class Live:
         self._console, self._live = _terminal(stream, color=color)
         self._marks = Marks() if "utf" in (stream.encoding or "").lower() else ASCII
         self._lines = Lines(app, self._print, clock)
+        self.foot = ""  # the last row: which keys there are
 
     def turn(self, look: Snapshot, seen: Observed, step: Step, stages: Stages) -> None:
         """Draw what is so now."""
@@ -185,7 +188,7 @@ class Live:
             self._waited, self._since = key, self._clock()
         self._lines.answers(step, stages)
         age, waited = self._clock() - self._began, self._clock() - self._since
-        frame = Frame(self._app, seen, step, stages, age, waited, self._marks)
+        frame = Frame(self._app, seen, step, stages, age, waited, self._marks, self.foot)
         self._live.update(_text(frame.rows(self._console.width)), refresh=True)
 
     def did(self, action: Action, seen: Observed) -> None:

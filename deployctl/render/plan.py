@@ -41,6 +41,7 @@ def _lines(one: Plan, paint: Paint) -> Iterator[str]:
         _flying,
         _steps,
         _flags_back,
+        _consumers,
         _gates,
         _measures,
         _dangers,
@@ -111,6 +112,12 @@ def _flags_back(one: Plan, paint: Paint) -> Iterator[str]:
     if one.flags_back:
         yield paint(BOLD, "the way back begins with the flags")
     yield from (f"  {at}  {each}" for at, each in enumerate(one.flags_back, 1))
+
+
+def _consumers(one: Plan, paint: Paint) -> Iterator[str]:
+    if one.consumers:
+        yield paint(BOLD, "who consumes events")
+    yield from (f"  {each}" for each in one.consumers)
 
 
 def _gates(one: Plan, paint: Paint) -> Iterator[str]:

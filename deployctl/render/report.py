@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from deployctl.published import Released
-from deployctl.render.cells import style_of
+from deployctl.render import words
 from deployctl.render.history import outcome, took
 from deployctl.render.marking import tag
 from deployctl.render.page import LEGEND, Part, drawn, legend, sheet
@@ -32,6 +32,8 @@ LEAD = {
     "endedByHand": "Nobody wrote down how it ended: its process died, and it was ended by hand.",
     "unknown": "A newer deployctl wrote down how it ended.",
 }
+
+CLOSING = {"promoted": "yes", "rolledBack": "back", "aborted": "back", "running": "wait"}  # the rest is bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,10 @@ class Report:
         return [(name, text) for name, text in found if text]
 
     def log(self) -> list[tuple[str, str]]:
-        """Give what people decided and what the gates said: with its time, where that is known."""
+        """Give what people decided, which flags were moved, what the gates said: with its time, where that is known."""
         said = [(one.at, _word(one.verb, one.by, one.reason)) for one in self.of.words]
-        return [*said, *(("", one) for one in self.of.gates)]
+        moved = [(one.at, f"flag {words.flag(one)}") for one in self.of.flags]
+        return [*said, *moved, *(("", one) for one in self.of.gates)]
 
 
 def _digests(of: Released, name: str) -> str:
@@ -99,7 +102,8 @@ def html(one: Report) -> str:
     )
     body = (
         tag("h1", escape(harmless(one.title)))
-        + tag("p", escape(harmless(one.lead)), klass=f"closing{' no' * (style_of(one.of.outcome) == 'no')}")
+        + tag("p", escape(LEAD[one.of.outcome]), klass=f"closing {CLOSING.get(one.of.outcome, 'no')}")
+        + (tag("p", escape(harmless(one.of.reason)), klass="says") if one.of.reason else "")
         + tag("section", tag("dl", facts, klass="known"), klass="card")
         + shape
         + (tag("section", tag("h2", "Decisions") + tag("ul", log, klass="log"), klass="card") if log else "")

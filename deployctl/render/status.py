@@ -62,6 +62,8 @@ def _sections(one: Status) -> Iterator[str]:
     yield from _moved(one.moved) if one.moved else ()
     if one.release and one.release.gates:
         yield from ("", "gates", *(f"  {gate}" for gate in one.release.gates))
+    if one.release and one.release.flags:
+        yield from ("", "flags, by the record", *(f"  {words.flag(each)}" for each in one.release.flags))
     if one.held:
         yield from ("", "autoscaling", *(f"  {_held(each)}" for each in one.held))
     if one.foreign:
@@ -252,6 +254,7 @@ def _sentences(one: Status) -> Iterator[str]:
     yield from map(_held, one.held)
     if release.gates:
         yield f"Gate {release.gates[-1]}"
+    yield from (f"Flag {words.flag(each)}" for each in release.flags)
     yield from (
         f"{_capital(by.manager)} wrote {', '.join(by.fields)} of the {one.workload} at {by.at}"
         for by in one.foreign

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from deployctl.gates.stage import Stages, said
+from deployctl.published import FlagMoved
 from strategies.model import (
     Action,
     Admit,
@@ -29,11 +30,21 @@ from strategies.model import (
     Show,
     Stand,
     Step,
+    Tell,
     Turn,
     Valve,
     Wait,
 )
 from strategies.quantities import duration
+
+
+def flag(one: FlagMoved) -> str:
+    """Say what a release did to a flag, as far as its record knows: `new-wallet is set to true, and was false`."""
+    if one.back:
+        return f"{one.key} is {one.back} again, and was set to {one.set_to}"
+    if one.done:
+        return f"{one.key} is set to {one.set_to}, and was {one.was}"
+    return f"{one.key} was to be set to {one.set_to}, and was {one.was}: whether it is, nobody wrote down"
 
 
 def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one line an action
@@ -69,6 +80,8 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
             return f"detach {pod}: it gets no new traffic and goes next"
         case Clean(pod):
             return f"clean {pod}: nothing of ours stays on it"
+        case Tell(pod, consume):
+            return f"tell {pod} {_to_consume(consume=consume)}"
         case Finish():
             old = f"retire the old side: {counted(len(seen.stable.pods))}"
             return "every pod is new; only what is ours is left to take off" if _ranked(seen) else old
@@ -76,13 +89,15 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
             return f"arm the finish: Kubernetes retires the old side at a pod age of {duration(seconds)}"
         case Turn(reason):
             return f"turn round: {reason}"
-        case Return(held=True):
-            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods beside the preview, which serves meanwhile"
-        case Return():
-            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods"
+        case Return(held):
+            beside = " beside the preview, which serves meanwhile" * held
+            return f"bring stable {seen.stable.revision} back to {seen.replicas} pods{beside}"
         case Restore(outcome):
-            ends = "promoted" if outcome is Outcome.PROMOTED else "back on stable"
-            return f"restore the user's settings; {ends}"
+            return f"restore the user's settings; {'promoted' if outcome is Outcome.PROMOTED else 'back on stable'}"
+
+
+def _to_consume(*, consume: bool) -> str:
+    return "to consume" if consume else "to consume no more"
 
 
 def _held(workload: str) -> str:
@@ -128,13 +143,15 @@ def about(one: tuple[Action, Observed]) -> str:
             return "label" if serves else "let in"
         case Discard(pod) if any(pod == each.name and each.connected for each in seen.stable.pods):
             return "shake off"
+        case Tell(_, consume):
+            return _to_consume(consume=consume)
         case _:
             return type(action).__name__.lower()
 
 
 def alike(done: Sequence[tuple[Action, Observed]]) -> str:
     """Say in one line what was done to one pod after the other."""
-    names = [action.pod for action, _ in done if isinstance(action, Admit | Detach | Clean | Discard)]
+    names = [action.pod for action, _ in done if isinstance(action, Admit | Detach | Clean | Discard | Tell)]
     pods = names[0] if len(names) == 1 else f"{len(names)} pods{_few(names)}"
     match about(done[0]):
         case "label":
@@ -145,6 +162,8 @@ def alike(done: Sequence[tuple[Action, Observed]]) -> str:
             return f"restart {pods}: their connections move to the preview"
         case "discard":
             return f"delete {pods}: they have no traffic, and come back as stable"
+        case "to consume" | "to consume no more" as what:
+            return f"tell {pods} {what}"
         case "detach":
             return f"detach {pods}: no new traffic, next to go"
         case _:
@@ -176,7 +195,12 @@ def key(now: Wait | Ask) -> str:
 
 def left(now: Wait | Ask) -> float | None:
     """Tell the seconds that a wait has left, where they are known: a deadline is none of them."""
-    if isinstance(now, Ask) or now.unbroken or now.key in ("stable", "recalled") or _for_rounds(now):
+    if (
+        isinstance(now, Ask)
+        or now.unbroken
+        or now.key in ("stable", "recalled", "consumers")
+        or _for_rounds(now)
+    ):
         return None
     return now.seconds
 
@@ -298,6 +322,9 @@ def planned(step: Step, workload: str = "Deployment") -> str:  # noqa: C901, PLR
             return "detach {n} of the old side: no new traffic, next to go"
         case Clean():
             return "clean {n}: nothing of ours stays"
+        case Tell(pod, consume):
+            side = "the preview" if pod.startswith("preview") else "the old side"
+            return f"tell {{n}} of {side} {_to_consume(consume=consume)}, and see that they do"
         case Ask(question, pods):
             return f"ask the gates {question.stage.value}, of {counted(len(pods))}"
         case Wait(key, _, _, unbroken):

@@ -70,6 +70,12 @@ class Runtime(Protocol):
         """Ask a pod over HTTP: status, body and content type; None where nothing answers."""
         ...
 
+    def tell(
+        self, pod: Json, port: int, path: str, body: Json, timeout_seconds: float
+    ) -> tuple[int, bytes, str] | None:
+        """Post JSON to a pod: status, body and content type; None where nothing answers."""
+        ...
+
     def log(self, pod: Json, *, previous: bool = False) -> str: ...
 
 

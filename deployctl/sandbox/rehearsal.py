@@ -16,11 +16,13 @@ from typing import Any
 from deployctl.cluster.api import Api, Request, Unreachable, failure
 from deployctl.cluster.view import Names, View
 from deployctl.cluster.watch import Collection, Signal
+from deployctl.consumers import Consumers
 from deployctl.errors import DeployctlError
 from deployctl.gates import Asked
 from deployctl.gates.stage import Asking, Stages
 from deployctl.lock import Lock
 from deployctl.releases import Means
+from deployctl.repeated import Repeated
 from deployctl.rounds import Census
 from deployctl.sandbox.api.apiserver import ApiServer
 from deployctl.sandbox.calls import Answer, Call, Refused
@@ -93,6 +95,7 @@ class Rehearsal:
             lock=self._lock,
             stages=lambda wake: Timed(self, wake),
             census=partial(Counting, self),
+            consumers=partial(Hearing, self),
             clock=lambda: self.now,
             tick_seconds=TICK_SECONDS,
         )
@@ -302,12 +305,11 @@ class Timed(Stages):
             self._world.at(asking.gate.interval_seconds, lambda: self._once(asking, pods))
 
 
-class Counting(Census):
-    """Asks pods for their rounds in the loop's own thread."""
+class InTurn(Repeated):
+    """Asks pods in the loop's own thread."""
 
-    def __init__(self, world: Rehearsal, *given: Any) -> None:
-        super().__init__(*given)
-        self._world, self._asked = world, 0
+    _world: Rehearsal
+    _asked = 0
 
     def begin(self) -> None:
         self.nudge()
@@ -322,3 +324,19 @@ class Counting(Census):
         self._asked += 1
         self.once()
         self._world.at(self.pause_seconds, partial(self._again, self._asked))
+
+
+class Counting(InTurn, Census):
+    """Asks pods for their rounds in the loop's own thread."""
+
+    def __init__(self, world: Rehearsal, *given: Any) -> None:
+        super().__init__(*given)
+        self._world = world
+
+
+class Hearing(InTurn, Consumers):
+    """Asks pods whether they consume in the loop's own thread."""
+
+    def __init__(self, world: Rehearsal, *given: Any) -> None:
+        super().__init__(*given)
+        self._world = world

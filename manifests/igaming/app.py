@@ -3,7 +3,7 @@
 One thread, one selector and the standard library, because many pods start at once on few cores:
 asyncio takes twice as long to start, and `http.server` costs several times as much for a new connection.
 What only some pods need lies beside this file and is imported there: rounds over WebSocket (rounds.py), payments
-(payments.py). odds.py serves these pages beside gRPC.
+(payments.py), a ledger in PostgreSQL (ledger.py), events (consuming.py). odds.py serves these pages beside gRPC.
 
 Set by the environment (durations are `3s`, `500ms`, `1m`):
 
@@ -18,6 +18,8 @@ Set by the environment (durations are `3s`, `500ms`, `1m`):
     KEEPALIVE_TIMEOUT=75s       closes a connection idle that long, a silent WebSocket too; 0s closes each
                                 after its answer
     BALANCES_URL=               takes payments and books them there, see payments.py
+    LEDGER=                     keeps bets, bookings and rounds in PostgreSQL, see ledger.py
+    EVENTS=                     a folder that it takes events from, see consuming.py
     ROUNDS_LIE=                 /internal/rounds says that none is open
     ROUNDS_COUNT_UP=            ... says one more each time it is asked
     ROUNDS_HANG=                ... never answers
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from consuming import Consumer
+    from ledger import Ledger
     from payments import Payments
     from rounds import Round
 
@@ -81,6 +85,7 @@ class Settings:
         self.drains = env.get("ON_SIGTERM", "exit") == "drain"
         self.keepalive_seconds = seconds(env.get("KEEPALIVE_TIMEOUT", "75s"))
         self.rounds_moods = {mood for mood in ROUNDS_MOODS if env.get(f"ROUNDS_{mood}")}
+        self.ledger, self.ledger_connections = env.get("LEDGER", ""), int(env.get("LEDGER_CONNECTIONS", "2"))
         self.balances_url = env.get("BALANCES_URL", "")
         self.balances_connections = int(env.get("BALANCES_CONNECTIONS", "8"))
         self.balances_timeout_seconds = seconds(env.get("BALANCES_TIMEOUT", "2s"))
@@ -149,7 +154,8 @@ class Platform:
         self.started = time.monotonic()
         self.bets: dict[str, Fields] = {}
         self.bookings: dict[str, Fields] = {}
-        self.payments = payments(settings)
+        self.payments, self.ledger = payments(settings), ledger(settings)
+        self.consumer = consumer(settings)
         self.open_rounds: dict[str, float] = {}
         self.closed_rounds: dict[str, Fields] = {}
         self.rounds_opened = self.rounds_asked = self.asked = 0
@@ -187,15 +193,19 @@ class Platform:
             case "POST", ["payments"] if self.payments:
                 return self.payments.pay(request.fields())
             case "POST", ["rounds"]:
-                return 201, self.open_round()
+                return self.begin_round(request.fields())
             case "GET", ["rounds", "ws"]:
                 return request.handshake()
             case "GET", ["rounds", name]:
-                return self.round(name)
+                return self.ledger.round(name) if self.ledger else self.round(name)
             case "POST", ["rounds", name, "close"]:
-                return self.close_round(name)
+                return self.ledger.close_round(name) if self.ledger else self.close_round(name)
             case "GET", ["internal", "rounds"]:
                 return self.rounds_page()
+            case "GET", ["internal", "consume"] if self.consumer:
+                return self.consumer.page()
+            case "POST", ["internal", "consume"] if self.consumer:
+                return self.consumer.tell(request.fields())
             case "GET", ["healthz"]:
                 return self.settings.healthz_status, {}
             case "GET", ["readyz"]:
@@ -207,12 +217,14 @@ class Platform:
     def readiness(self) -> int:
         return 200 if time.monotonic() - self.started >= self.settings.ready_after_seconds else 503
 
-    def place_bet(self, fields: Fields) -> tuple[int, Fields]:
+    def place_bet(self, fields: Fields) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
         """Give the first answer again for a transaction seen before; the bet's id is the same in every pod."""
         player, stake, name = fields.get("player"), fields.get("stake"), fields.get("round")
         if not isinstance(player, str) or not isinstance(stake, int | float) or stake <= 0:
             raise ValueError("a bet needs a player and a stake over 0")
         transaction = str(fields.get("transaction") or f"{self.settings.pod}-{self.asked}")
+        if self.ledger:
+            return self.ledger.bet(transaction, player, int(stake), name)
         if transaction in self.bets:
             return 200, self.bets[transaction]
         if str(name) in self.closed_rounds:
@@ -221,11 +233,13 @@ class Platform:
         remember(self.bets, transaction, bet)
         return 201, bet
 
-    def book(self, fields: Fields) -> tuple[int, Fields]:
+    def book(self, fields: Fields) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
         """Book a player's cents once for a transaction; the booking's id is the same in every pod."""
         player, cents, transaction = fields.get("player"), fields.get("cents"), fields.get("transaction")
         if not isinstance(player, str) or not isinstance(cents, int) or not isinstance(transaction, str):
             raise ValueError("a booking needs a transaction, a player and cents")  # noqa: TRY004 as above
+        if self.ledger:
+            return self.ledger.booking(transaction, player, cents)
         if transaction in self.bookings:
             return 200, self.bookings[transaction]
         booking: Fields = {"booking": f"booking-{transaction}", "player": player, "cents": cents}
@@ -246,6 +260,15 @@ class Platform:
         if "COUNT_UP" in moods:
             count += self.rounds_asked
         return 200, {"open": count, "oldestSeconds": oldest_seconds, "oldest_seconds": oldest_seconds}
+
+    def begin_round(self, fields: Fields) -> "tuple[int, Fields] | Future[tuple[int, Fields]]":
+        """Open a round; with a ledger one that any pod can close, once for the name that a player gives it."""
+        if self.ledger:
+            self.rounds_opened += 1
+            return self.ledger.open_round(
+                str(fields.get("round") or f"{self.settings.pod}-{self.rounds_opened}")
+            )
+        return 201, self.open_round()
 
     def open_round(self) -> Fields:
         self.rounds_opened += 1
@@ -308,6 +331,24 @@ def payments(settings: Settings) -> "Payments | None":
     from payments import Payments
 
     return Payments(settings.balances_url, settings.balances_connections, settings.balances_timeout_seconds)
+
+
+def ledger(settings: Settings) -> "Ledger | None":
+    """Give what keeps the books for all pods, where there is one."""
+    if not settings.ledger:
+        return None
+    from ledger import Ledger
+
+    return Ledger(settings.ledger, settings.ledger_connections, settings.revision, settings.pod)
+
+
+def consumer(settings: Settings) -> "Consumer | None":
+    """Give what takes events, where there is a queue."""
+    if not os.environ.get("EVENTS"):
+        return None
+    from consuming import Consumer
+
+    return Consumer(settings, dict(os.environ), seconds(os.environ.get("EVENT_TAKES", "5ms")))
 
 
 def balance(player: str) -> int:

@@ -21,6 +21,7 @@ from strategies.model import (
     Stand,
     Step,
     Strategy,
+    Tell,
     Valve,
     Verdict,
     Wait,
@@ -158,6 +159,8 @@ def _label(step: Step) -> str:
             return f"Hold {stable}+{preview}"
         case Lower(partition):
             return f"Lower to {partition}"
+        case Tell(pod, consume):
+            return f"Tell {pod.partition('-')[0]} {'to consume' if consume else 'to stop'}"
         case Restore(outcome):
             return f"Restore ({outcome.value})"
         case _:

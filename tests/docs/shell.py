@@ -30,23 +30,32 @@ def wrapper(folder: Path) -> Path:
 
 @dataclass
 class Shell:
-    """Runs one command after the other in one folder; `run` starts one, `namespace` is shown as the page's."""
+    """Runs one command after the other in one folder; `run` starts one.
+
+    The namespace is shown as the page's, and so are `addresses`: what a page shows, with where it really is.
+    """
 
     folder: Path
     run: Run
     namespace: str = NAMESPACE
     code: int = 0
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def write(self, block: Block) -> None:
         path = self.folder / block.file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(block.text)
+        text = block.text
+        for shown, real in self.addresses.items():
+            text = text.replace(shown, real)
+        path.write_text(text)
 
     def call(self, command: str) -> tuple[str, ...]:
         """Run a command and give its output as a page shows it."""
         done = self.run(f"(exit {self.code}); {command}")
         self.code = done.returncode
         text = done.stdout.replace(self.namespace, NAMESPACE).replace(socket.gethostname(), "laptop")
+        for shown, real in self.addresses.items():
+            text = text.replace(real, shown)
         return presentable(text.rstrip().splitlines())
 
 

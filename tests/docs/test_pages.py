@@ -17,7 +17,7 @@ from deployctl import errors
 from deployctl.autoscaling.calendar import checked
 from deployctl.autoscaling.policy import Calendar, Policy
 from deployctl.cli import COMMANDS, app
-from deployctl.cluster.access import NEEDED, PREVIEW_SERVICE, SCALED, STATEFUL
+from deployctl.cluster.access import EVENTS, NEEDED, PREVIEW_SERVICE, SCALED, STATEFUL, TELL_PODS
 from deployctl.spec import read
 from strategies.analysis import Analysis, Answer, Measurement
 from tests.docs import machine, written
@@ -27,10 +27,17 @@ PLAYED = (
     "README.md",
     "docs/autoscaling.md",
     "docs/first-release.md",
+    "docs/flags-flagd.md",
     "docs/flags-in-a-release.md",
+    "docs/flags-launchdarkly.md",
+    "docs/flags-unleash.md",
+    "docs/from-argo-rollouts.md",
+    "docs/from-flagger.md",
+    "docs/from-helm.md",
     "docs/on-call.md",
     "docs/plans.md",
     "docs/practice.md",
+    "docs/terminal.md",
     "docs/troubleshooting.md",
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -39,6 +46,7 @@ REGISTRY = re.compile(
     r"https?://[^\s)]*(pypi|pythonhosted|npmjs|crates\.io|docker\.io|ghcr|quay)", re.IGNORECASE
 )
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+ROOT_FLAGS = {"--help", "-h", "--version", "--install-completion", "--show-completion"}
 HEAD = "apiVersion: deployctl.dev/v1alpha1\nkind: App\nmetadata: {name: balances}\nspec:\n"
 WORKLOAD = "  workload: {deployment: balances, services: [balances]}\n"
 
@@ -59,7 +67,7 @@ def parsed(line: str) -> str:
     """Parse a command line with the program's own parser; say what it finds wrong."""
     words = shlex.split(line.rstrip("\\"), comments=True)[1:]
     if words[0].startswith("-") or words[0] == "COMMAND":
-        return "" if words[-1] in {"--help", "-h", "--version"} else f"no command in {line}"
+        return "" if words[-1] in ROOT_FLAGS else f"no command in {line}"
     if words[0] not in COMMANDS:
         return f"{words[0]} is no command"
     command, rest = get_command(app).get_command(None, words[0]), words[1:]
@@ -121,7 +129,7 @@ def test_every_yaml_snippet_reads(snippet: Block, tmp_path: Path) -> None:
         return checked(policy, "balances", tmp_path)
     if top[0] == "apiVersion":
         (tmp_path / "deployctl.yaml").write_text(snippet.text)
-    elif top[0] in {"gates", "strategy", "drain", "autoscaling"}:
+    elif top[0] in {"gates", "strategy", "drain", "flags", "autoscaling"}:
         (tmp_path / "deployctl.yaml").write_text(whole(snippet.text))
     else:
         return None
@@ -193,9 +201,11 @@ def test_every_right_is_explained_and_in_the_role() -> None:
         for group, resource, verbs in rows[1:]
     }
     needed: dict[tuple[str, str], frozenset[str]] = {}
-    for group, resource, verbs in (*NEEDED, *STATEFUL, *SCALED):
+    for group, resource, verbs in (*NEEDED, *STATEFUL, *EVENTS, *SCALED):
         needed[group, resource] = needed.get((group, resource), frozenset()) | frozenset(verbs)
-    preview = {(group, resource, frozenset(verbs)) for group, resource, verbs in PREVIEW_SERVICE}
+    preview = {
+        (group, resource, frozenset(verbs)) for group, resource, verbs in (*PREVIEW_SERVICE, *TELL_PODS)
+    }
     assert told == preview | {(group, resource, verbs) for (group, resource), verbs in needed.items()}
     role = yaml.safe_load((ROOT / "manifests/rbac/role.yaml").read_text())
     given = {

@@ -14,7 +14,16 @@ import pytest
 from tests.docs.pages import ROOT
 from tests.docs.shell import Shell, check, wrapper
 
-PAGES = ("docs/practice.md", "docs/plans.md", "docs/flags-in-a-release.md", "docs/autoscaling.md")
+PAGES = (
+    "docs/practice.md",
+    "docs/plans.md",
+    "docs/flags-in-a-release.md",
+    "docs/autoscaling.md",
+    "docs/from-helm.md",
+    "docs/terminal.md",
+    "docs/from-argo-rollouts.md",
+    "docs/from-flagger.md",
+)
 
 
 @pytest.fixture

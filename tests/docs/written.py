@@ -57,8 +57,9 @@ def _tables(path: str, kind: Shape) -> Iterator[str]:
     plugged = beside(kind)
     if plugged:
         group = told(plugged.type, "group")
+        whose = "a gate's" if group == plugins.GATES else "its"
         rows.append(
-            f"| one of {', '.join(f'`{name}`' for name in plugins.names(group))} | a gate's options | | |"
+            f"| one of {', '.join(f'`{name}`' for name in plugins.names(group))} | {whose} options | | |"
         )
     head = about.partition("\n")[0].replace("; durations in seconds", "").rstrip(".")
     table = ("| key | takes | default | |", "|--|--|--|--|", *rows)
@@ -70,7 +71,7 @@ def _tables(path: str, kind: Shape) -> Iterator[str]:
 def _below(path: str, one: types.Field) -> Iterator[str]:
     """Go on with what is nested: a mapping, a list of mappings, or the plugins of a group."""
     if group := told(one.type, "group"):
-        where = path.removesuffix(".ask")
+        where = path.removesuffix(".ask").removesuffix(".to")
         for name in plugins.names(group):
             yield from _tables(f"{where}.{name}", shape(plugins.find(group, name)))
         return

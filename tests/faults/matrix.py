@@ -187,14 +187,17 @@ class Run:
         self.stage.world.pass_time(STANDS_SECONDS)
         self._ended_as_it_should(act, memory)
         self.witness.at_the_end()
+        self.witness.flags_at_the_end(done)
         self.witness.told_nobody()
         self._once_more()
 
     def _without_help(self, memory: Memory | None) -> None:
         """I8: the way back has no pod to ask and, of a release in flight, every other time no record to read."""
         self.stage.mute = True
+        self.stage.heard_out = self.witness.stable_told
         record = f"deployctl-{APP}"
-        if memory and self.trial.call % 2 and self.stage.get("configmaps", record):
+        known = self.scenario.flags  # which without its record no process knows (docs/flags-in-a-release.md)
+        if memory and self.trial.call % 2 and not known and self.stage.get("configmaps", record):
             self.stage.remove("configmaps", record)
 
     def _ended_as_it_should(self, act: list[Process], memory: Memory | None) -> None:

@@ -11,16 +11,18 @@ from unittest.mock import patch
 
 import msgspec
 
-from deployctl import record, releases
+from deployctl import observe, record, releases
 from deployctl.autoscaling import through as autoscaling
 from deployctl.cli import steering
 from deployctl.cluster.patches import KEY, Writer
+from deployctl.consumers import Consumers, Word
+from deployctl.flags.moving import Mover
 from deployctl.gates.http import Http
 from deployctl.lock import Lock
 from deployctl.observe import Open
 from deployctl.rollout import Rollout
 from deployctl.rounds import Census
-from strategies import blue_green, rolling, steps
+from strategies import blue_green, consuming, rolling, steps
 from strategies.analysis import Answer
 from strategies.blue_green import BlueGreen
 from strategies.model import Finish, Hold
@@ -100,6 +102,17 @@ def believes_early_words(_self: Census, _uid: str, word: Any) -> Any:
     return word.open if word.open.count or word.before is not None else Open()
 
 
+def told_is_done(self: Consumers, uid: str, said: Word, now: float) -> Word:
+    """Believe that a pod does what it was told."""
+    order = self._orders.get(uid)
+    return Word(order.consume if order else said.consumes, "")
+
+
+def told_under_no_lock(self: Rollout, look: Any, seen: Any, action: Any) -> None:
+    with patch.object(self.lock, "confirm", lambda *_: None):
+        TELL(self, look, seen, action)
+
+
 def same_fence(memory: Any, by: str) -> Any:
     return msgspec.structs.replace(memory, by=by)
 
@@ -108,12 +121,19 @@ def never_confirms(self: Lock, trusted_seconds: float = 0.0) -> None:
     """Believe that the lock is ours for ever."""
 
 
+def writes_the_flag_first(self: Mover, seen: Any, entry: Any, wanted: Any) -> None:
+    """Set a flag before the record says that it is meant."""
+    self._set(seen, wanted)
+    self._keep(msgspec.structs.replace(entry, ours=(wanted,), done=True))
+
+
 def gates_say_yes(seen: Any, stage: Any, *_: Any) -> None:
     """Ask no gate."""
 
 
 PATCH, KEPT, RESTORE = Writer._patch, Writer._kept, Writer._restore
 PROMOTE, PIN, NEXT = BlueGreen._promote, steps.pin, Rolling._next
+TELL = Rollout._tell
 SENT, BEAR, POST_INIT = Rollout._sent, Rollout._bear, Rollout.__post_init__
 MEASURE, WORDS, SILENT = Http.measure, record.last_words, steps._silent
 
@@ -252,6 +272,34 @@ MUTANTS: dict[str, Mutant] = {
         faults=("killBefore",),
         thens=("rollback",),
     ),
+    "two-holders": _of(
+        "the new holder takes before the old one has let go",
+        (consuming, "_let_go", nothing),
+        where=("blue-green-holder",),
+    ),
+    "told-is-done": _of(
+        "a pod that was told to stop is believed to have stopped",
+        (Consumers, "_heeded", told_is_done),
+        where=("blue-green-holder",),
+        faults=("dropBefore",),
+    ),
+    "ends-is-over": _of(
+        "a pod that was told to go is believed to hold nothing",
+        (observe, "ending", lambda *_: []),
+        where=("blue-green-rollback-holder",),
+        thens=("rollback",),
+    ),
+    "nobody-told-again": _of(
+        "the way back tells no pod of stable",
+        *((steps, name, nothing) for name in ("give_back", "taken_back")),
+        where=("blue-green-abort-holder",),
+    ),
+    "told-under-no-lock": _of(
+        "a pod is told without a look at the lock",
+        (Rollout, "_tell", told_under_no_lock),
+        where=("blue-green-holder",),
+        faults=("lockLost",),
+    ),
     "fence-not-raised": _of(
         "who takes over does not raise the fence",
         (releases, "raised", same_fence),
@@ -262,6 +310,17 @@ MUTANTS: dict[str, Mutant] = {
         (Lock, "confirm", never_confirms),
         where=("blue-green-resume-after-shift", "both:blue-green-resume-rollback"),
         faults=("lockLost",),
+    ),
+    "flags-left": _of(
+        "the way back leaves the flags",
+        (Mover, "turn_back", nothing),
+        where=("blue-green-flags-abort",),
+    ),
+    "flag-before-its-record": _of(
+        "a flag is written before the record says so",
+        (Mover, "_write", writes_the_flag_first),
+        where=("blue-green-flags",),
+        faults=("killAfter",),
     ),
     "services-not-marked": _of(
         "who takes over does not mark the Services",

@@ -17,6 +17,18 @@ class Playing(Imagined):
         super().__init__(clock)
         self.until: dict[str, float] = {}  # by the pod's uid: when its last round ends
         self.ending: Callable[[Json, float], None] = lambda _pod, _ends: None
+        self.heeded: Callable[[Json], None] = lambda _pod: None
+
+    def tell(
+        self, pod: Json, port: int, path: str, body: Json, timeout_seconds: float
+    ) -> tuple[int, bytes, str] | None:
+        answer = super().tell(pod, port, path, body, timeout_seconds)
+        self.heeded(pod)
+        return answer
+
+    def employ(self, pod: Json) -> None:
+        """Let a pod consume, as one does that was told to at some time before."""
+        self._processes[pod["metadata"]["uid"]].consumes = True
 
     def play(self, pod: Json, seconds: float) -> None:
         """Open a round on a pod for so long."""

@@ -15,6 +15,7 @@ import yaml
 from deployctl.cli import releasing, returning, steering
 from deployctl.memory import LABEL
 from deployctl.sandbox.faults import Fault
+from deployctl.sandbox.pods.imagined import CONSUME
 from deployctl.sandbox.store import Event
 from tests.faults.pods import Playing
 from tests.faults.stage import FLAGS, NAMESPACE, Stage
@@ -60,6 +61,7 @@ class Scenario:
     late_seconds: float = (
         0.0  # from an old pod's being told to leave to a round on it: a node has not heard yet
     )
+    consumes: str = ""  # how its consumers go over
     quota: int | None = None  # pods that the namespace has room for
     scaled: tuple[tuple[float, int], ...] = ()  # seconds after the act begins, and to how many
     latency: tuple[float, float] | None = None  # of the controllers
@@ -68,6 +70,7 @@ class Scenario:
         tuple[float, int], ...
     ] = ()  # seconds after the act begins, and how many mCPU all its pods use
     again: str = "resume"  # goes on with what was begun
+    flags: Mapping[str, Any] = field(default_factory=dict)  # moves of the flags that a ConfigMap keeps
 
     @property
     def rolling(self) -> bool:
@@ -91,6 +94,10 @@ class Scenario:
             drain |= {"rounds": {"path": "/internal/rounds"}, "timeout": "10m"}
         workload = {"manifests": ["app.yaml"], "deployment": APP, "services": list(self.services)}
         spec = {"workload": workload, "strategy": self.strategy, "drain": drain, "gates": gates}
+        if self.consumes:
+            spec["consumes"] = {"mode": self.consumes, "path": CONSUME, "atStart": "paused"}
+        if self.flags:
+            spec["flags"] = {"provider": {"configMap": {"name": "flags", "key": "flags.json"}}, **self.flags}
         return {
             "apiVersion": "deployctl.dev/v1alpha1",
             "kind": "App",
@@ -102,7 +109,8 @@ class Scenario:
         one = _example("deployment")
         box = one["spec"]["template"]["spec"]["containers"][0]
         box["image"] = image
-        box["env"] += [{"name": key, "value": value} for key, value in env.items()]
+        events = {"EVENTS": "/queue"} if self.consumes else {}
+        box["env"] += [{"name": key, "value": value} for key, value in {**env, **events}.items()]
         if self.lasting:
             box["lifecycle"] = {"preStop": {"sleep": {"seconds": 5}}}
         one["spec"]["replicas"] = self.size
@@ -120,7 +128,8 @@ class Scenario:
         room = [{**quota, "spec": {"hard": {"pods": str(self.quota)}}}] if self.quota else []
         scaler = [_example("hpa")] if self.autoscaled else []
         services = [self.service(name) for name in self.services]
-        return [self.deployment(OLD, {}), *services, _example("pdb"), *scaler, *room]
+        flags = [_flags(self.flags)] if self.flags else []
+        return [self.deployment(OLD, {}), *services, _example("pdb"), *scaler, *room, *flags]
 
     def at_rest(self, seed: int) -> Stage:
         """Give a stage on which the app has been up for a while."""
@@ -130,6 +139,8 @@ class Scenario:
         for one in self.objects():
             stage.api.create(one)
         stage.world.pass_time(SETTLE_SECONDS + 20 * max(self.latency or (0,)))
+        for pod in stage.world.cluster.store.list("pods", NAMESPACE) if self.consumes else ():
+            stage.world.runtime.employ(pod)  # type: ignore[attr-defined]
         return stage
 
     def meanwhile(self, stage: Stage) -> None:
@@ -159,6 +170,16 @@ class Scenario:
         """Give what a command does: `release promote=manual wait=promoted`."""
         verb, *words = command.split()
         return partial(VERBS[verb], folder(self), dict(one.split("=") for one in words))
+
+
+def _flags(moves: Mapping[str, Any]) -> Json:
+    """Keep every flag that is moved, each off."""
+    keys = {key for each in moves.values() for key in each}
+    one = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "off"}
+    kept = json.dumps({"flags": dict.fromkeys(sorted(keys), one)})
+    return {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags"}, "data": {"flags.json": kept}
+    }  # fmt: skip
 
 
 def _scale(stage: Stage, size: int) -> None:
@@ -266,6 +287,7 @@ PAIR = (APP, f"{APP}-2")
 FRONT = {"blueGreen": {**BLUE_GREEN["blueGreen"], "previewService": f"{APP}-preview"}}
 BAD = {"HEALTHZ_STATUS": "500"}
 SLOW = (0.2, 1.2)
+AFTER = {"after": {"new-wallet": True}}
 
 SCENARIOS: dict[str, Scenario] = {
     one.name: one
@@ -314,8 +336,31 @@ SCENARIOS: dict[str, Scenario] = {
         _rolling("scaled", scaled=((4.0, 5), (24.0, 4)), lasting=True, autoscaled=True),
         _blue_green("grows", load=((0.0, 60), (1.0, 150)), lasting=True, autoscaled=True),
         _rolling("grows", load=((0.0, 60), (1.0, 150)), lasting=True, autoscaled=True),
+        _blue_green("flags", flags=AFTER),
+        _rolling("flags", flags={"before": {"wide-log": True}, **AFTER}),
+        _blue_green("flags-abort", before=(("release", dies(7)),), act=("abort",), ends=OLD, flags=AFTER),
+        _blue_green("flags-say-no", env={"FAIL_RATE": "1"}, ends=OLD, exits=(3,), flags=AFTER),
         _blue_green("slow", latency=SLOW),
         _rolling("slow", latency=SLOW),
+        _blue_green("consumers", consumes="pauseUntilPromote"),
+        _rolling("consumers", consumes="pauseUntilPromote"),
+        _blue_green("holder", consumes="handOver"),
+        _rolling("holder", consumes="handOver"),
+        _blue_green("holder-of-1", consumes="handOver", size=1),
+        _blue_green("rollback-holder", before=RELEASED, act=("rollback",), ends=OLD, consumes="handOver"),
+        _blue_green(
+            "rollback-consumers", before=RELEASED, act=("rollback",), ends=OLD, consumes="pauseUntilPromote"
+        ),
+        _blue_green(
+            "abort-holder", before=(("release", dies(7)),), act=("abort",), ends=OLD, consumes="handOver"
+        ),
+        _rolling(
+            "abort-holder",
+            before=(("release", dies(8, "services")),),
+            act=("abort",),
+            ends=OLD,
+            consumes="handOver",
+        ),
         _blue_green("of-1", size=1),
         _rolling("of-1", size=1),
         _blue_green("of-6", size=6),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import random
+import threading
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from deployctl import lock, record, releases
 from deployctl.cli import releasing, session, steering
 from deployctl.cli.flags import Flags
 from deployctl.errors import DeployctlError, LockLost
+from deployctl.flags import moving
+from deployctl.flags.moving import RETRY_SECONDS, Mover
 from deployctl.lock import LEASE_SECONDS, RENEW_SECONDS, Lock, holder_of
 from deployctl.sandbox.calls import Answer, Call, Refused
 from deployctl.sandbox.faults import Fault, Faults, Killed
@@ -74,7 +77,7 @@ class Weather(Faults):
     def around(self, call: Call, go: Callable[[], Any]) -> Any:
         process = self.stage.now_on
         self.stage.called(process, call)
-        if self.stage.mute and "/proxy" in call.path:
+        if self.stage.mute and "/proxy" in call.path and not self.stage.heard_out(call.path):
             raise Refused(503, "ServiceUnavailable", "error trying to reach service: nobody answers")
         answer = super().around(call, lambda: self.stage.carried_out(process, call, go))
         self.stage.answered(process, call, answer)
@@ -93,6 +96,7 @@ class Stage:
         self.now_on = self.nobody
         self.writing: Process | None = None  # whose write is being carried out
         self.mute = False  # whether no pod can be asked anything
+        self.heard_out: Callable[[str], bool] = lambda _path: False  # whom one can ask all the same
         self.skew_seconds = 0.0  # of the wall clock that commands read
         self.before_call: Callable[[Process, Call], None] = lambda _process, _call: None
         self.heard: list[Callable[[Process, Call, Any], None]] = []
@@ -219,6 +223,46 @@ def steal(stage: Stage, app: str) -> None:
     stage.update("leases", {**lease, "spec": {**spec, "acquireTime": now}})
 
 
+class Passing:
+    """An event that is waited for in virtual time."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage, self._set = stage, False
+
+    def set(self) -> None:
+        self._set = True
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def wait(self, seconds: float) -> bool:
+        if not self._set:
+            self._stage.sleep(seconds)
+        return self._set
+
+
+def _again(stage: Stage) -> Callable[[Mover, Callable[[], None], str], None]:
+    """Let a flag be put back once a second as time passes, for as long as its process lives."""
+
+    def again(mover: Mover, work: Callable[[], None], _name: str) -> None:
+        process = stage.now_on
+
+        def once() -> None:
+            if process.dead or mover._stop.is_set():
+                return
+            work()
+            stage.world.at(RETRY_SECONDS, once)
+
+        stage.world.at(0.0, once)
+
+    return again
+
+
+def _aside(mover: Mover, work: Callable[[], None]) -> None:
+    """Look after the flags at once: nothing runs beside anything else."""
+    mover._done(work)
+
+
 @contextmanager
 def on(stage: Stage) -> Iterator[None]:
     """Let every command find the stage where it would find the machine."""
@@ -234,6 +278,9 @@ def on(stage: Stage) -> Iterator[None]:
     ann = SimpleNamespace(getuser=lambda: "ann")
     numbered = SimpleNamespace(getpid=lambda: stage.now_on.number)
     ticking = SimpleNamespace(monotonic=lambda: stage.world.now, sleep=stage.sleep)
+    alone = SimpleNamespace(
+        Event=lambda: Passing(stage), Lock=threading.Lock, current_thread=lambda: SimpleNamespace(name="")
+    )
     patches = [
         patch.object(session, "Api", stage.client),
         patch.object(session, "terminated", nullcontext),
@@ -241,6 +288,10 @@ def on(stage: Stage) -> Iterator[None]:
         patch.object(record, "dt", clock),
         patch.object(releasing, "dt", clock),
         patch.object(steering, "time", ticking),
+        patch.object(moving, "time", ticking),
+        patch.object(moving, "threading", alone),
+        patch.object(Mover, "_again", _again(stage)),
+        patch.object(Mover, "_aside", _aside),
         patch.object(steering, "Lock", stage.lock),
         patch.object(releases, "uuid", chance),
         patch.object(releases, "socket", desk),
@@ -267,7 +318,7 @@ def _entered(patches: list[Any]) -> Iterator[None]:
 def _means(stage: Stage) -> Iterator[None]:
     """Make every run with the rehearsal's means: `Run` holds the real ones as its default."""
     means = stage.world.means()
-    fields = ("view", "stages", "census", "clock", "tick_seconds")
+    fields = ("view", "stages", "census", "consumers", "clock", "tick_seconds")
     real = releases.REAL
     before = {name: getattr(real, name) for name in (*fields, "lock")}
     ours = {**{name: getattr(means, name) for name in fields}, "lock": stage.lock}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ USERS = ("deployments", "services", "pods", "replicasets", "poddisruptionbudgets
 WRITTEN = frozenset({"deployments", "services", "pods", "horizontalpodautoscalers"})
 UNFENCED = frozenset({"services", "horizontalpodautoscalers"})  # a write that was on its way arrives
 PROXY = re.compile(r"/pods/(?:https?:)?([^/:]+)[^/]*/proxy/healthz")
+CONSUMER = re.compile(r"/pods/(?:https?:)?([^/:]+)[^/]*/proxy/internal/consume")
 REVISION = "deployment.kubernetes.io/revision"
 
 
@@ -63,6 +65,7 @@ class Witness:
         self.store.listeners.append(self._heard)
         stage.heard.append(self._answered)
         stage.world.runtime.ending = self._ending  # type: ignore[attr-defined]
+        stage.world.runtime.heeded = self._heeded  # type: ignore[attr-defined]
 
     @property
     def violations(self) -> list[Violation]:
@@ -231,6 +234,35 @@ class Witness:
         if self.stage.world.runtime.rounds(pod["metadata"]["uid"]):  # type: ignore[attr-defined]
             self.say("I12", "round", f"a round was open on {name} when it ended")
 
+    def stable_told(self, path: str) -> bool:
+        """Say whether a call asks a pod of stable about its consumers: of the new version nothing is needed."""
+        asked = CONSUMER.search(path)
+        pod = self._pod(asked[1]) if asked else None
+        return pod is not None and self._hash(pod) in self.began_with
+
+    def _heeded(self, pod: Json) -> None:
+        """C: one revision consumes, the new one only with all the traffic, and nobody tells who was taken over from."""
+        consuming = [one for one in self.all("pods") if self.stage.world.runtime.consumes(one)]  # type: ignore[attr-defined]
+        old = [one for one in consuming if self._hash(one) in self.began_with]
+        shared = self.scenario.consumes == "pauseUntilPromote" and self.stage.mute
+        if old and len(old) < len(consuming) and not shared:
+            names = ", ".join(one["metadata"]["name"] for one in consuming)
+            self.say("C", "both", f"{names} consume, of both revisions")
+        memory = self.memory()
+        trying = memory is not None and memory.phase == "trying" and memory.strategy != "rollback"
+        if trying and len(old) < len(consuming) and not self.scenario.rolling:
+            self.say("C", "early", f"{pod['metadata']['name']} consumes before the shift")
+        writer = self.stage.writing
+        if writer and writer.number in self.fenced and not self._on_its_way(writer):
+            self.say("I4", "tell", f"{writer.command} told {pod['metadata']['name']}, fenced")
+
+    def _on_its_way(self, writer: Process) -> bool:
+        """Say whether a call of a process that was taken over from was sent, or trusted its lock, before that."""
+        since = self.fenced[writer.number]
+        trusted = self.stage.world.now - writer.asked_lock_at <= TRUST_SECONDS
+        first = self.calls_when_fenced[writer.number] == len(writer.calls)
+        return first or (writer.asked_lock_at <= since and trusted)
+
     def _deployment_changed(self, event: Event) -> None:
         writer, before, after = self.stage.writing, event.before, event.object
         if writer is None or before is None:
@@ -323,6 +355,13 @@ class Witness:
         others = [one for one in self.all("pods") if live(one) and not (ready(one) and _image(one) == image)]
         if others:
             self.say("I6", "pods", f"{len(others)} pods are there besides")
+        idle = [
+            one["metadata"]["name"]
+            for one in self.all("pods")
+            if self.scenario.consumes and live(one) and not self.stage.world.runtime.consumes(one)  # type: ignore[attr-defined]
+        ]
+        if idle:
+            self.say("C", "idle", f"{', '.join(idle)} consume nothing")
         left = [name for resource in USERS for name in self._marked(resource)]
         if left:
             self.say("I6", "leftovers", f"ours is left on {', '.join(left)}")
@@ -330,6 +369,23 @@ class Witness:
         for key, before in self.rest.items():
             if now[key] != before:
                 self.say("I13", key, f"{key} is not as it was: {_difference(before, now[key])}")
+
+    def flags_at_the_end(self, last: Process) -> None:
+        """No flag stays on whose code is gone, unless who went back said so; a promoted release has all of its own."""
+        new = _image(self.deployment()["spec"]["template"]) != OLD
+        for key, one in self._flags().items():
+            told = f"flag {key} may still be on" in last.words.getvalue()
+            if (one["defaultVariant"] == "on") != new and not told:
+                self.say(
+                    "flags",
+                    key,
+                    f"{key} is {one['defaultVariant']}, and {'new' if new else 'old'} code serves",
+                )
+
+    def _flags(self) -> Json:
+        one = self.store.get("configmaps", NAMESPACE, "flags")
+        found: Json = json.loads(one["data"]["flags.json"])["flags"] if one else {}
+        return found
 
     def _marked(self, resource: str) -> Iterator[str]:
         for one in self.all(resource):

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 
 from deployctl.errors import Conflict, DeployctlError, UsageError
 from deployctl.flags import Context, Provider
+from deployctl.flags.snapshot import Kept, kept, put_back, since_snapshot
 from deployctl.gates import Asked
 
 FLAG, OFF, TEXT = "new-wallet", "off-flag", "tone"
@@ -90,6 +92,15 @@ class Contract:
             changed = world.provider.roll_out(changed, 40, "a test", world.asked)
         back = world.provider.restore(changed, seen, "a test", world.asked)
         assert (back.value, back.rollout) == (seen.value, seen.rollout)
+        assert world.kept() == before
+
+    def test_a_snapshot_that_was_written_down_puts_it_back_whole(self, world: World) -> None:
+        before = world.kept()
+        flags = kept([world.provider.setting(FLAG, world.asked)])
+        then = msgspec.json.decode(msgspec.json.encode(flags), type=tuple[Kept, ...])
+        changed = world.set(True)
+        (one,) = since_snapshot(then, [changed])
+        put_back(world.provider, one, "a test", world.asked)
         assert world.kept() == before
 
     def test_an_unknown_flag_is_named(self, world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from deployctl.published import Histories, History, Released, Target, Word
+from deployctl.published import FlagMoved, Histories, History, Released, Target, Word
 from deployctl.render.history import listing, text, whole
 
 NOW = "2026-11-23T13:00:00Z"
@@ -103,6 +103,15 @@ gates
 live is revision 4 (66b86c86cd), localhost/wallet:2
 `deployctl rollback wallet` goes to revision 1 (6668b48bc4), localhost/wallet:1"""
     )
+
+
+FLAG = FlagMoved("new-wallet", "false", "true", "2026-11-23T12:03:00Z", "ann@laptop/7722", done=True)
+
+
+def test_the_flags_that_a_release_moved_are_told_with_who_and_when() -> None:
+    one = msgspec.structs.replace(PROMOTED, flags=(FLAG,))
+    told = "flags\n  new-wallet is set to true, and was false (at 2026-11-23T12:03:00Z, by ann@laptop/7722)\n"
+    assert told in whole(of(one))
 
 
 def test_why_it_ended_so_is_said_and_why_it_stands() -> None:

@@ -10,7 +10,7 @@ import msgspec
 from deployctl.published import Word
 from deployctl.render.folding import timeline
 from deployctl.render.report import Report, document, html, markdown, plain
-from tests.render.test_history import PROMOTED, REFUSED
+from tests.render.test_history import FLAG, PROMOTED, REFUSED
 from tests.render.test_page import outline
 from tests.render.told import PROMOTED as EVENTS
 
@@ -44,6 +44,14 @@ def test_the_page_says_who_decided_what_and_what_moved() -> None:
     assert "What moved, and when" in said
 
 
+def test_the_flags_that_were_moved_are_among_the_decisions() -> None:
+    one = Report(msgspec.structs.replace(PROMOTED, flags=(FLAG,)))
+    told = "flag new-wallet is set to true, and was false"
+    assert told in " ".join(outline(html(one)).text)
+    assert f"- 2026-11-23T12:03:00Z {told}" in markdown(one)
+    assert document(one)["release"]["flags"][0]["setTo"] == "true"
+
+
 def test_without_events_there_is_no_course_in_time() -> None:
     assert "What moved" not in html(Report(PROMOTED))
     assert "What moved" not in markdown(Report(PROMOTED))
@@ -66,3 +74,15 @@ def test_the_document_is_plain_json_with_its_kind() -> None:
     assert (whole["kind"], whole["release"]["id"], whole["timeline"]["outcome"]) == (
         "Report", "afc4b887f473", "promoted",
     )  # fmt: skip
+
+
+def test_the_page_is_green_only_where_the_new_version_has_the_traffic() -> None:
+    """What was refused ends well for the players, and yet it is no success."""
+    assert 'class="closing yes">The new version has the traffic.<' in html(TOLD)
+    refused = html(Report(msgspec.structs.replace(REFUSED, reason="gate smoke said no")))
+    assert 'class="closing back">The release turned round' in refused
+    assert 'class="says">gate smoke said no<' in refused
+    running = html(Report(msgspec.structs.replace(PROMOTED, outcome="running")))
+    assert 'class="closing wait">The release is in flight.<' in running
+    degraded = html(Report(msgspec.structs.replace(PROMOTED, outcome="degraded")))
+    assert 'class="closing no">' in degraded

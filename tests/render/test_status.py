@@ -14,9 +14,10 @@ from deployctl.cluster.view import Names
 from deployctl.glance import Glance, Listed
 from deployctl.observe import Snapshot
 from deployctl.published import Status
-from deployctl.record import Entry, Kept, Word
+from deployctl.record import Entry, Flagged, Kept, Word
 from deployctl.render.status import listing, text, why
 from deployctl.standing import rows, status
+from strategies.flags import State
 from tests.autoscaling.objects import hpa, served
 from tests.render import objects
 from tests.render.objects import NEW, OLD, at_rest, dark, deployment, in_flight, shifted, waiting
@@ -108,6 +109,31 @@ def test_an_armed_release_counts_down_to_kubernetes_own_finish() -> None:
     assert one.release.due == "2026-05-04T10:10:08Z"
     assert "Kubernetes retires the old side by itself in 5m8s" in text(one)
     assert one.next[0] == "deployctl finish wallet"
+
+
+def test_the_flags_that_a_release_has_moved_are_shown_as_its_record_has_them() -> None:
+    of, off, on = {"by": "ann@build-7/4711", "at": objects.BEGUN}, State(value=False), State(value=True)
+    flags = (
+        Flagged("new-wallet", off, ours=(on,), done=True, **of),
+        Flagged("fast-odds", off, ours=(State(25, percent=True),), **of),
+        Flagged("safe\x1b[2J", on, ours=(off,), done=True, back="true", **of),
+    )
+    one = glanced(shifted(), entry(flags=flags))
+    assert text(one).partition("flags, by the record\n")[2].splitlines()[:3] == [
+        "  new-wallet is set to true, and was false",
+        "  fast-odds was to be set to 25%, and was false: whether it is, nobody wrote down",
+        "  safe [2J is true again, and was set to false",
+    ]
+    assert "Flag new-wallet is set to true, and was false." in why(one)
+    assert plain(one)["release"]["flags"][0] == {
+        "key": "new-wallet",
+        "was": "false",
+        "setTo": "true",
+        "at": objects.BEGUN,
+        "by": "ann@build-7/4711",
+        "done": True,
+        "back": "",
+    }
 
 
 def test_at_rest_the_last_release_is_told() -> None:

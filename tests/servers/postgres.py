@@ -75,11 +75,11 @@ def _server(at: Path, name: str, data: Path, port: int, **settings: str) -> Post
 
 
 @contextmanager
-def primary(at: Path, name: str = "primary", **settings: str) -> Iterator[Postgres]:
-    """Give a primary with a data folder of its own."""
+def primary(at: Path, name: str = "primary", hosts: str = "", **settings: str) -> Iterator[Postgres]:
+    """Give a primary with a data folder of its own; `hosts` are more lines of pg_hba.conf."""
     data = at / name
     once([program("initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions"], at)  # fmt: skip
-    (data / "pg_hba.conf").write_text(HBA)
+    (data / "pg_hba.conf").write_text(HBA + hosts)
     one = _server(at, name, data, free_port(), **settings)
     with running(one.server):
         yield one

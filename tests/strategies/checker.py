@@ -42,6 +42,7 @@ from strategies.model import (
     Stand,
     Step,
     Strategy,
+    Tell,
     Template,
     Turn,
     Valve,
@@ -59,7 +60,7 @@ VERDICTS = {True: YES, False: NO, None: UNDECIDED}
 NAME = re.compile(r"(?:stable|preview)-\d+")
 ACTIONS = (
     *(Begin, Hold, Lower, Pause, Rehold, Pin, Show, Valve),
-    *(Admit, Detach, Discard, Clean, Finish, Arm, Turn, Return, Restore),
+    *(Admit, Detach, Discard, Clean, Tell, Finish, Arm, Turn, Return, Restore),
 )
 
 
@@ -81,7 +82,7 @@ class State:
     drain: Drain | None = None
 
     def seen(self) -> Observed:
-        return self.world.observe(
+        return _heard(self.world).observe(
             drain=self.drain,
             verdicts={question: VERDICTS[passed] for question, passed in self.verdicts},
             waited=dict.fromkeys(self.waited, 1e9),
@@ -149,6 +150,8 @@ def _renamed(state: State, side: Side, names: dict[str, str]) -> Side:
             pod.name in vouched,
             pod.rounds,
             pod.connected,
+            pod.consumes,
+            pod.unheard,
         )
 
     pods = sorted(side.pods, key=mark)
@@ -200,6 +203,7 @@ class Checker:
     most: int = 0  # the largest size that somebody scales to
     least: int = 1
     doubts: bool = False  # gates may leave it to a person
+    mutes: int = 0  # how many pods stop to say whether they consume, on one path
     states: dict[State, tuple[State | None, str]] = field(default_factory=dict)
     ending: set[State] = field(default_factory=set)
 
@@ -277,6 +281,7 @@ class Checker:
         self._check(state, step, changed, wrote)
         if isinstance(step, Restore):
             self._check_rest(state, changed, step)
+            self._check_rest_consumes(state, step)
         return changed
 
     def _answered(self, state: State, question: Question, pods: tuple[str, ...], *, passed: bool) -> State:
@@ -315,6 +320,9 @@ class Checker:
                 less = replace(state, left=left)
                 yield f"{pod.name} fails", self._world(less, world._marked(pod.name, ready=False))
                 yield f"{pod.name} dies", self._world(less, world.without(pod.name))
+            if pod.ready and not pod.unheard and len(_mute(world)) < self.mutes:
+                mute = world._marked(pod.name, unheard="mute", late_seconds=1e9)
+                yield f"{pod.name} says nothing more", replace(state, world=mute)
 
     def _others(self, state: State) -> Iterator[tuple[str, State]]:
         world, (crashes, scalings, tamperings) = state.world, state.left
@@ -393,6 +401,7 @@ class Checker:
         self._check_gated(state, step, after)
         self._check_widened(state, step)
         self._check_rounds(state, step, after)
+        self._check_consumers(state, step, after)
         if self.dark:
             self._check_detached(state, step, after)
         else:
@@ -416,6 +425,37 @@ class Checker:
         cut = [pod.name for pod in state.world.pods if pod.rounds and pod.name not in left]
         if state.drain and cut and isinstance(step, Hold | Lower | Discard | Finish | Return | Restore):
             self._broken(f"R the round on {cut[0]} is cut", state, step)
+
+    def _check_consumers(self, state: State, step: Step, after: State) -> None:
+        """One side consumes; the preview not before all traffic has gone over to it.
+
+        A mute pod of a shared group is waited for no longer than its time; of an exclusive one for ever.
+        """
+        world = after.world
+        if world.consumers is None:
+            return
+        exclusive = world.consumers.exclusive
+        old, new = (
+            any(pod.consumes and (exclusive or not pod.unheard) for pod in side.pods)
+            for side in (world.stable, world.preview)
+        )
+        if old and new:
+            self._broken("C both sides consume", state, step)
+        if not (isinstance(step, Tell) and step.consume and step.pod.startswith("preview")):
+            return
+        moved = (
+            world.preview.desired >= world.replicas
+            if self.dark
+            else all(one.pin == "preview" for one in world.services)
+        )
+        if not moved and world.phase in (Phase.TRYING, Phase.PROMOTING) and not _over(state.world):
+            self._broken("C the preview consumes before it has the traffic", state, step)
+
+    def _check_rest_consumes(self, state: State, step: Restore) -> None:
+        world = state.world
+        stays = world.preview if step.outcome is Outcome.PROMOTED else world.stable
+        if world.consumers and not all(pod.consumes or pod.unheard for pod in stays.ready):
+            self._broken("C a pod that stays consumes nothing", state, step)
 
     def _check_asked(self, state: State, step: Ask, pods: tuple[str, ...]) -> None:
         if not state.world.settings.paused:
@@ -528,6 +568,8 @@ class Checker:
         self.ending.update(path)
 
     def _must_turn(self, state: State) -> bool:
+        if _mute(state.world):
+            return True
         late = any("ready" in key or key.startswith("stable less") for key in state.waited)
         said_no = any(passed is False for _, passed in state.verdicts)
         if any(one.blind for one in state.world.services):
@@ -556,6 +598,8 @@ class Checker:
                 after = self._born(state, replace(state, world=world))
                 passed = {key} if seconds and (not unbroken or world == state.world) else set()
                 return step, replace(after, waited=after.waited | passed)
+            case Stand(reason) if "may consume still" in reason:  # who mends the pod, or aborts, is a person
+                return step, None
             case Stand():
                 return step, self._decided(state)
             case End():
@@ -569,6 +613,19 @@ class Checker:
         raise Broken(
             f"{what}: {_brief(state)}\n after\n  " + "\n  ".join(self.way_to(state)) + f"\n then\n  {tail}"
         )
+
+
+def _heard(world: World) -> World:
+    """Hide what mute pods do not say."""
+    return world._each(lambda pod: replace(pod, consumes=None) if pod.unheard else pod)
+
+
+def _mute(world: World) -> list[Pod]:
+    return [pod for pod in world.pods if pod.unheard]
+
+
+def _over(world: World) -> bool:
+    return any(pod.consumes for pod in world.preview.pods)
 
 
 def _serves(world: World, pod: Pod) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from strategies import blue_green, ordinal, rolling, steps
+from strategies import blue_green, consuming, ordinal, rolling, steps
 from strategies.blue_green import BlueGreen
-from strategies.model import Discard, Finish, Hold, Lower
+from strategies.model import Consumers, Discard, Finish, Hold, Lower
 from strategies.ordinal import Ordinal
 from strategies.quantities import Amount
 from strategies.ranks import Ranks
@@ -19,13 +19,13 @@ from tests.strategies.checker import Broken, Checker
 NOTHING = Amount(0)
 
 
-def check(strategy, size, services=("app",), front="", **others):
+def check(strategy, size, services=("app",), front="", consumers=None, **others):
     if isinstance(strategy, Ordinal):
         return check_ranks(strategy, size, services, **others)
     dark = isinstance(strategy, Rolling)
     no_room = dark and strategy.surge == NOTHING and size > 1
     others.setdefault("reserve", strategy.batch.of(size) if no_room else 0)
-    world = World.at_rest(size, services, preview_service=front)
+    world = World.at_rest(size, services, preview_service=front).consuming(consumers)
     return Checker(strategy, world, dark=dark, most=size + 1, **others).run()
 
 
@@ -89,6 +89,29 @@ def test_blue_green_keeps_its_laws_beside_a_preview_service(others):
 @pytest.mark.parametrize("size", [1, 2])
 def test_blue_green_keeps_its_laws_while_it_shakes_off_connections(size, others):
     assert check(BlueGreen(shake_off_after_seconds=1.0), size, **others) > 100
+
+
+CONSUMERS = [Consumers(), Consumers(exclusive=True)]
+TROUBLES = [{"crashes": 1}, {"mutes": 1}, {"scalings": 1}, {"tamperings": 1}, {"lagging": True}]
+
+
+@pytest.mark.parametrize("others", TROUBLES, ids=str)
+@pytest.mark.parametrize("consumers", CONSUMERS, ids=str)
+@pytest.mark.parametrize("size", [1, 2])
+def test_one_side_consumes_in_blue_green(size, consumers, others):
+    assert check(BlueGreen(), size, consumers=consumers, **others) > 100
+
+
+@pytest.mark.parametrize("others", TROUBLES, ids=str)
+@pytest.mark.parametrize("consumers", CONSUMERS, ids=str)
+@pytest.mark.parametrize("size", [1, 2])
+def test_one_side_consumes_in_rolling(size, consumers, others):
+    assert check(Rolling(Amount(1)), size, consumers=consumers, **others) > 50
+
+
+@pytest.mark.parametrize("consumers", CONSUMERS, ids=str)
+def test_one_side_consumes_in_rolling_without_room(consumers):
+    assert check(Rolling(Amount(1), NOTHING), 2, consumers=consumers) > 50
 
 
 @pytest.mark.parametrize(("size", "batch"), BATCHES)
@@ -234,6 +257,14 @@ def gates_do_not_matter(seen, stage, about, pods):
     return None if isinstance(step, steps.Turn) else step
 
 
+def lets_the_mute_be(seen, wanted):
+    return consuming._stop(seen.stable.pods, wanted.seconds)
+
+
+def gives_back_at_once(seen):
+    return consuming._begin(seen.stable.ready)
+
+
 def detaches_one_too_many(self, seen):
     return min(len(seen.stable.pods), EXCESS(self, seen) + 1)
 
@@ -264,6 +295,7 @@ ONE, TWO, LAG = {"size": 2}, {"size": 2, "services": ("app", "app-2")}, {"size":
 FRONT = {"size": 2, "front": "app-preview"}
 CRASH, SCALE = {"size": 2, "crashes": 1}, {"size": 2, "scalings": 2}
 PLAY = {"size": 2, "rounds": True}
+EVENTS = {"size": 2, "consumers": Consumers(exclusive=True)}
 SHAKE = BlueGreen(shake_off_after_seconds=1.0)
 SIDES, ROLL, TIGHT = BlueGreen(), Rolling(Amount(1)), Rolling(Amount(1), NOTHING)
 RANKS, THREE = Ordinal(Amount(1), NOTHING), {"size": 3}
@@ -364,6 +396,33 @@ MUTANTS = {
     "a StatefulSet is left before it is whole": (RANKS, ONE, [(ordinal, "_whole", NONE)], "I1|I2|I3|I6"),
     "a StatefulSet keeps our labels": (RANKS, ONE, [(ordinal, "clean", NONE)], "I6"),
     "dark pods of a StatefulSet are let in unasked": (RANKS, ONE, [(rolling, "ask_each", NONE)], "I3"),
+    "the preview consumes before stable has stopped": (SIDES, EVENTS, [(consuming, "_let_go", NONE)], "C"),
+    "a mute pod of stable is taken for one that has stopped": (
+        ROLL,
+        {**EVENTS, "mutes": 1},
+        [(consuming, "_let_go", lets_the_mute_be)],
+        "C",
+    ),
+    "the preview is told with the first batch": (
+        ROLL,
+        EVENTS,
+        [(rolling, "_consumers", consuming.go_over)],
+        "C",
+    ),
+    "the preview is told before the shift": (SIDES, EVENTS, [(blue_green, "keep", consuming.go_over)], "C"),
+    "stable takes back what a mute preview may hold": (
+        SIDES,
+        {**EVENTS, "mutes": 1},
+        [(consuming, "_holding", lambda _: ()), (steps, "give_back", gives_back_at_once)],
+        "C",
+    ),
+    "nobody tells stable again": (
+        SIDES,
+        EVENTS,
+        [(steps, "give_back", NONE), (steps, "taken_back", NONE)],
+        "C",
+    ),
+    "nobody tells the last newborn": (SIDES, {**EVENTS, "crashes": 1}, [(steps, "finished", NONE)], "C"),
     "the way back leaves pods dark": (ROLL, ONE, [(steps, "_readmit", NONE)], "I1|I2|a loop|no end"),
 }
 

@@ -126,7 +126,12 @@ def _proxy(server: ApiServer, call: Call, at: Target) -> Later:
     runtime = server.runtime
 
     def asked() -> Answer:
-        said = runtime.ask(pod, number, path, scheme or "http", PROXY_SECONDS) if runtime else None
+        if runtime is None or (call.method != "GET" and scheme == "https"):
+            said = None
+        elif call.method == "GET":
+            said = runtime.ask(pod, number, path, scheme or "http", PROXY_SECONDS)
+        else:
+            said = runtime.tell(pod, number, path, call.body, PROXY_SECONDS)
         if said is None:
             why = f"dial tcp {address}:{number}: connect: connection refused"
             return refusals.unavailable(f"error trying to reach service: {why}").answer()

@@ -83,6 +83,16 @@ class Stage:
         path.write_text(text.replace(before, after))
         self.voice.line(f"  edit igaming/{app}/deployctl.yaml: {after}", "dim")
 
+    def flag(self, app: str, name: str, when: str) -> None:
+        """Let releases of the app turn a flag on, before they ask their first gates or after the shift; now it is off."""
+        kept, spec = self.folder / "flags.json", self.folder / "igaming" / app / "deployctl.yaml"
+        flags = json.loads(kept.read_text())["flags"] if kept.exists() else {}
+        flags[name] = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "off"}
+        kept.write_text(json.dumps({"flags": flags}))
+        moves = f"{when}: {{{name}: true}}"
+        spec.write_text(f"{spec.read_text()}  flags: {{provider: {{file: {{path: flags.json}}}}, {moves}}}\n")
+        self.voice.line(f"  edit igaming/{app}/deployctl.yaml: flags: {{{moves}}}", "dim")
+
     def act(self, title: str, says: str) -> None:
         """Announce what comes."""
         number = 1 + len({one.title for one in self.acts})

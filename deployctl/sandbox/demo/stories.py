@@ -96,8 +96,10 @@ def _promoted(stage: Stage) -> None:
         "A new version of balances, all at once (blue-green)",
         "This change is to come in one step, not bit by bit. deployctl starts six new pods beside the six that "
         "serve, asks each of them for its health (that question is a gate), and only then moves all traffic. The old "
-        "pods stay for a while: they are the way back.",
+        "pods stay for a while: they are the way back. A feature flag goes on once the traffic is over, and is read "
+        "back before the release goes on.",
     )
+    stage.flag("balances", "new-wallet", "after")
     stage.edit("balances", REVISION="r2")
     stage.runs("release", BALANCES, "--wait", "promoted")
 
@@ -118,9 +120,10 @@ def _refused(stage: Stage, app: str, otherwise: str) -> None:
     stage.act(
         "A broken build, refused",
         "The next build's health page answers 500. The gate asks the new pods before they get a single request, "
-        f"says no, and deployctl takes them back by itself; {otherwise}. The command ends with exit code 3, which "
-        "stops a pipeline.",
+        f"says no, and deployctl takes them back by itself; {otherwise}. The flag that was to come with the build "
+        "goes off first. The command ends with exit code 3, which stops a pipeline.",
     )
+    stage.flag(app, "fast-spins", "before")
     stage.edit(app, REVISION="broken", HEALTHZ_STATUS="500")
     stage.silent.append("broken")
     stage.runs("release", f"igaming/{app}", exits=3)
@@ -130,9 +133,11 @@ def _on_call(stage: Stage) -> None:
     stage.act(
         "On call: back to the old version, now",
         "The new balances passed every gate, and somebody on call still does not like the numbers. One command goes "
-        "back. The old pods are still there, so traffic moves first and at once; then the new pods go.",
+        "back. The flag goes off first, which takes no time; the old pods are still there, so traffic moves at once; "
+        "then the new pods go.",
     )
     stage.runs("rollback", "balances")
+    stage.looks("flag", "get", "balances", "new-wallet")
 
 
 STORIES = (

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one GET."""
+    """The answer to one request."""
 
     status: int
     body: bytes
@@ -23,8 +25,22 @@ def get(port: int, path: str, timeout_seconds: float) -> Reply:
     head = (
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: kube-probe/1.35\r\nConnection: close\r\n\r\n"
     )
+    return _exchanged(port, head.encode(), timeout_seconds)
+
+
+def post(port: int, path: str, body: Any, timeout_seconds: float) -> Reply:
+    """Post JSON to a path on the loopback; fails as `get` does."""
+    content = json.dumps(body).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+    )
+    return _exchanged(port, head.encode() + content, timeout_seconds)
+
+
+def _exchanged(port: int, request: bytes, timeout_seconds: float) -> Reply:
     with socket.create_connection(("127.0.0.1", port), timeout_seconds) as sock:
-        sock.sendall(head.encode())
+        sock.sendall(request)
         return _parse(_everything(sock))
 
 

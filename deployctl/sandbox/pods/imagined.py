@@ -13,6 +13,7 @@ from deployctl.sandbox.pods import rpc
 Json = dict[str, Any]
 
 NEVER = math.inf
+CONSUME = "/internal/consume"
 SHUTDOWN_SECONDS = 0.01  # from SIGTERM to the end of a process that goes at once
 SIGKILL, SIGTERM = 137, 143
 
@@ -34,6 +35,8 @@ class Process:
     ends: float
     code: int
     asked: int = 0
+    consumes: bool = False
+    seal: str = ""
 
     @property
     def ready_at(self) -> float:
@@ -57,7 +60,7 @@ class Imagined:
         crash = seconds(env.get("CRASH_AFTER") or "inf")
         if uid in self._processes:
             self._last[uid] = self._processes[uid]
-        self._processes[uid] = Process(env, now, now + crash, 1)
+        self._processes[uid] = Process(env, now, now + crash, 1, consumes=env.get("CONSUMES") == "consuming")
 
     def stop(self, pod: Json, grace_seconds: float) -> None:
         """Run preStop, then SIGTERM; the grace counts from the start of preStop."""
@@ -130,6 +133,22 @@ class Imagined:
         body = {**fields, "revision": process.env.get("REVISION", "r1"), "pod": pod["metadata"]["name"]}
         return status, (json.dumps(body) + "\n").encode(), "application/json"
 
+    def tell(
+        self, pod: Json, port: int, path: str, body: Json, timeout_seconds: float
+    ) -> tuple[int, bytes, str] | None:
+        """Do what the example application would do of what it is told: consume, or stop."""
+        process = self._processes.get(_uid(pod))
+        if process and self.running(pod) and path == CONSUME and process.env.get("EVENTS"):
+            if body["seal"] < process.seal:
+                return 409, b"{}", "application/json"
+            process.consumes, process.seal = bool(body["consume"]), body["seal"]
+        return self.ask(pod, port, path, "http", timeout_seconds)
+
+    def consumes(self, pod: Json) -> bool:
+        """Say whether a pod's application runs and consumes."""
+        process = self._processes.get(_uid(pod))
+        return process is not None and self.running(pod) and process.consumes
+
     def _route(self, uid: str, process: Process, path: str) -> tuple[int, Json]:
         match [part for part in path.split("/") if part]:
             case ["healthz"]:
@@ -137,6 +156,8 @@ class Imagined:
             case ["readyz"]:
                 ready = 200 if self._clock() >= process.ready_at else 503
                 return self._broken.get(uid, ready), {}
+            case ["internal", "consume"] if process.env.get("EVENTS"):
+                return 200, {"consuming": process.consumes}
             case ["internal", "rounds"]:
                 return 200, {"open": 0, "oldestSeconds": 0.0, "oldest_seconds": 0.0}
             case [] | ["balances", _] if _fails_now(process):

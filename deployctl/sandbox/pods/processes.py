@@ -92,6 +92,19 @@ class Processes:
             return None
         return reply.status, reply.body, reply.content_type
 
+    def tell(
+        self, pod: Json, port: int, path: str, body: Json, timeout_seconds: float
+    ) -> tuple[int, bytes, str] | None:
+        """Post JSON to the pod: status, body and content type; None where nothing answers."""
+        local = self.address(pod["metadata"]["uid"], port)
+        if local is None:
+            return None
+        try:
+            reply = asking.post(local, path, body, timeout_seconds)
+        except (OSError, EOFError):
+            return None
+        return reply.status, reply.body, reply.content_type
+
     def address(self, uid: str, port: int) -> int | None:
         """Give the loopback port of a pod's port; None where nothing listens on that."""
         process = self._by_uid.get(uid)

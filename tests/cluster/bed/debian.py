@@ -11,14 +11,20 @@ from tests.cluster.bed.layout import BedError
 from tests.cluster.bed.packages import apt
 
 _STDLIB = "usr/lib/python3.11"
-GRPC_FOLDER = "usr/lib/python3/dist-packages"
+PACKAGES_FOLDER = "usr/lib/python3/dist-packages"
 # What `http.server`, `asyncio`, `json`, `ctypes` and threads load. No OpenSSL: half of the size and of the start-up.
 _PACKAGES = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib",
     "libc6", "libgcc-s1", "libexpat1", "zlib1g", "libbz2-1.0", "liblzma5", "libffi8", "libuuid1",
 )  # fmt: skip
 # What `grpc` loads beside those.
-_GRPC = ("python3-grpcio", "libabsl20220623", "libc-ares2", "libre2-9", "libssl3", "libstdc++6")
+GRPC = ("python3-grpcio", "libabsl20220623", "libc-ares2", "libre2-9", "libssl3", "libstdc++6")
+# What `psycopg2` does: the client of PostgreSQL, which speaks Kerberos and LDAP.
+PSYCOPG = (
+    "python3-psycopg2", "libpq5", "libssl3", "libgssapi-krb5-2", "libkrb5-3", "libk5crypto3", "libkrb5support0",
+    "libcom-err2", "libkeyutils1", "libldap-2.5-0", "libsasl2-2", "libgnutls30", "libp11-kit0", "libidn2-0",
+    "libunistring2", "libtasn1-6", "libnettle8", "libhogweed6", "libgmp10",
+)  # fmt: skip
 _DROPPED = (
     "usr/share", "usr/lib/*/gconv", "usr/lib/*/perl*", "etc/ld.so.conf.d", "var", "sbin", "usr/lib/*/audit",
     *(f"{_STDLIB}/{name}" for name in ("test", "idlelib", "lib2to3", "pydoc_data", "ensurepip", "distutils")),
@@ -68,10 +74,10 @@ def _extract(packages: Sequence[str], root: Path, downloads: Path) -> None:
     _drop(root)
 
 
-def grpc_onto(root: Path, downloads: Path) -> None:
-    """Add gRPC to a root of `python_root`."""
-    _extract(_GRPC, root, downloads)
-    _compile(root, GRPC_FOLDER)
+def onto(root: Path, packages: Sequence[str], downloads: Path) -> None:
+    """Add packages of Python to a root of `python_root`."""
+    _extract(packages, root, downloads)
+    _compile(root, PACKAGES_FOLDER)
 
 
 def python_root(root: Path, downloads: Path) -> None:

@@ -1,4 +1,4 @@
-"""The images that the node has: `pause`, and the example platform's two, each under two tags."""
+"""The images that the node has: `pause`, and the example platform's three, each under two tags."""
 
 from __future__ import annotations
 
@@ -52,13 +52,23 @@ def _root(at: Layout) -> Iterator[Path]:
 
 
 def _grpc(at: Layout) -> Path:
-    """Make the layer that odds has above Python, once: an image of its own, for gRPC is half as large again."""
-    cached = at.images / "grpc.tar"
+    """Make the layer that odds has above Python: an image of its own, for gRPC is half as large again."""
+    return _above(at, "grpc", debian.GRPC)
+
+
+def _psycopg(at: Layout) -> Path:
+    """Make the layer of those that keep their books in PostgreSQL."""
+    return _above(at, "psycopg", debian.PSYCOPG)
+
+
+def _above(at: Layout, name: str, packages: Sequence[str]) -> Path:
+    """Make a layer above Python, once."""
+    cached = at.images / f"{name}.tar"
     if not cached.exists():
-        say("making the gRPC layer from Debian packages (once)")
+        say(f"making the layer {name} from Debian packages (once)")
         with _root(at) as root, tempfile.TemporaryDirectory() as downloads:
             below = {str(path.relative_to(root)) for path in root.rglob("*")}
-            debian.grpc_onto(root, Path(downloads))
+            debian.onto(root, packages, Path(downloads))
             cached.with_suffix(".building").write_bytes(archive.layer_of(root, without=below))
         cached.with_suffix(".building").rename(cached)
     return cached
@@ -70,6 +80,7 @@ def prepare(at: Layout) -> None:
     _pause(at)
     _python(at)
     _grpc(at)
+    _psycopg(at)
 
 
 def _ctr(at: Layout, *args: str) -> str:
@@ -93,8 +104,8 @@ def answers(at: Layout) -> bool:
 def _image(name: str, tag: str, files: Files, below: Sequence[bytes], *more: str) -> archive.Image:
     """Make an image that runs the first of its files."""
     above = archive.layer({file: (content, 0o644) for file, content in files.items()})
-    grpc = [f"PYTHONPATH=/{debian.GRPC_FOLDER}"] if len(below) > 1 else []
-    environment = ["PATH=/usr/bin", f"IMAGE={name}:{tag}", *grpc]
+    packages = [f"PYTHONPATH=/{debian.PACKAGES_FOLDER}"] if len(below) > 1 else []
+    environment = ["PATH=/usr/bin", f"IMAGE={name}:{tag}", *packages]
     config = {
         "Entrypoint": [*_PYTHON, f"/{next(iter(files))}"],
         "Env": environment,
@@ -139,6 +150,7 @@ def _import(at: Layout, name: str, below: Sequence[bytes], now: str) -> None:
 
 
 _IMAGES = {
-    "localhost/igaming": (("app.py", "payments.py", "rounds.py"), (_python,)),
+    "localhost/igaming": (("app.py", "consuming.py", "payments.py", "rounds.py"), (_python,)),
     "localhost/igaming-odds": (("odds.py", "app.py"), (_python, _grpc)),
+    "localhost/igaming-ledger": (("app.py", "ledger.py", "payments.py", "rounds.py"), (_python, _psycopg)),
 }

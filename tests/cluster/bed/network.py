@@ -6,6 +6,8 @@ import ctypes
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.bed.layout import NAME, BedError
@@ -31,12 +33,23 @@ def create() -> None:
     subprocess.run(["ip", "-n", NAME, "-batch", "-"], input=_LINKS, text=True, check=True)
 
 
-def enter() -> None:
-    """Move this process in, as `ip netns exec` would, which however remounts /sys and hides the cgroups."""
+def enter(at: Path = PATH) -> None:
+    """Move this thread in, as `ip netns exec` would, which however remounts /sys and hides the cgroups."""
     libc = ctypes.CDLL(None, use_errno=True)
-    with PATH.open() as namespace:
+    with at.open() as namespace:
         if libc.setns(namespace.fileno(), _CLONE_NEWNET):
-            raise BedError(f"cannot enter {PATH}: {os.strerror(ctypes.get_errno())}")
+            raise BedError(f"cannot enter {at}: {os.strerror(ctypes.get_errno())}")
+
+
+@contextmanager
+def inside() -> Iterator[None]:
+    """Be in there for a while, with this thread and with what it starts meanwhile."""
+    with Path("/proc/thread-self/ns/net").open() as home:
+        enter()
+        try:
+            yield
+        finally:
+            enter(Path(f"/proc/self/fd/{home.fileno()}"))
 
 
 def forward() -> None:
