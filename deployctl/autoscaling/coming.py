@@ -46,6 +46,6 @@ def run_into(events: Iterable[Coming], lasts_seconds: float) -> Iterator[str]:
             yield f"the event {one.name} is on until {one.ends}, and wants {one.floor} pods"
         elif one.seconds < lasts_seconds:
             yield (
-                f"the event {one.name} wants {one.floor} pods from {one.begins}, in {duration(one.seconds)}, and this"
-                f" release may last {duration(lasts_seconds)}: it would run into it"
+                f"the event {one.name} wants {one.floor} pods from {one.begins}, and this release"
+                f" may last {duration(lasts_seconds)}: it would run into it"
             )

@@ -33,6 +33,7 @@ Until = Annotated[
 ]
 Reason = Annotated[str, typer.Option(help="Why; it is written on the autoscaler.")]
 Fit = Annotated[bool, typer.Option("--fit", help="Where the quota is short, take what fits.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on, and print what changes, until Ctrl-C.")]
 Due = Annotated[bool, typer.Option("--due", help="Only what is due now, and raise what begins now.")]
 Every = Annotated[int, typer.Option(min=1, max=59, help="Minutes between two looks.")]
 Account = Annotated[str, typer.Option(help="The ServiceAccount that it runs as.")]
@@ -77,14 +78,14 @@ def diff(flags: Flags, subject: Subject) -> None:
 
 @autoscale.command()
 @shared
-def show(flags: Flags, app: SomeApp = "") -> None:
+def show(flags: Flags, app: SomeApp = "", *, watch: Watch = False) -> None:
     """Show size, bounds, metrics, who holds an autoscaler and until when, and the next event.
 
-    Examples: deployctl autoscale show; deployctl autoscale show balances
+    Examples: deployctl autoscale show; deployctl autoscale show balances -w
     """
     from deployctl.cli import autoscaling
 
-    autoscaling.show(flags, app)
+    (autoscaling.watch if watch else autoscaling.show)(flags, app)
 
 
 @autoscale.command()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+
+import typer
 
 from deployctl.autoscaling import held, obligations
 from deployctl.autoscaling.applying import Change, changes, removals, scaler
@@ -17,9 +20,10 @@ from deployctl.autoscaling.outlook import checked, outlook, pods, tried
 from deployctl.autoscaling.outlook import short as short_of_quota
 from deployctl.autoscaling.peak import until
 from deployctl.autoscaling.policy import Policy
-from deployctl.autoscaling.through import called
+from deployctl.autoscaling.through import called, targets
+from deployctl.autoscaling.watching import watched
 from deployctl.cli.flags import Flags
-from deployctl.cli.session import connect, folder_of, is_file, subject, tell
+from deployctl.cli.session import Interrupted, connect, folder_of, is_file, subject, tell, terminated
 from deployctl.cli.session import show as printed
 from deployctl.cluster.api import Api, Request, Stale
 from deployctl.cluster.paths import path
@@ -315,6 +319,33 @@ def show(flags: Flags, name: str) -> None:
         api, found = meant.api, [_scaler(meant)]
     items = [render.described(one, api.now()) for one in found]
     _listed(flags, items, f"no autoscaler in namespace {api.namespace}")
+
+
+def watch(flags: Flags, name: str) -> None:
+    """Print autoscalers as they are, and each again when something of it changes; Ctrl-C ends it."""
+    meant = _meant(flags, name, policy=False) if name else None
+    api = meant.api if meant else connect(flags)
+    shown: dict[str, Json] = {}
+    try:
+        with terminated(), watched(api) as changed:
+            while True:
+                mine = [one for one in changed() if meant is None or targets(one, meant.names)]
+                now = {called(one): render.described(one, api.now()) for one in mine}
+                _changes(flags, shown, now)
+                shown = now
+    except Interrupted:
+        raise typer.Exit(143) from None
+
+
+def _changes(flags: Flags, before: dict[str, Json], now: dict[str, Json]) -> None:
+    """Print each that is not as it was shown, and say which is gone."""
+    for known, one in now.items():
+        if before.get(known) != one:
+            text = render.described_text(one)
+            printed(flags, one, text, render.name(*known.split()))
+            sys.stdout.flush()
+    for gone in before.keys() - now.keys():
+        tell(f"{gone} is gone")
 
 
 def _told(flags: Flags, meant: Meant, after: Json) -> None:

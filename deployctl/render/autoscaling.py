@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 from deployctl.autoscaling import held, obligations
 from deployctl.autoscaling.applying import Change
+from deployctl.autoscaling.arithmetic import SOURCES, named
 from deployctl.autoscaling.outlook import pods
 from deployctl.autoscaling.through import called, troubled
 
@@ -74,10 +76,29 @@ def described(scaler: Json, now: dt.datetime) -> Json:
         "min": floor,
         "floor": held.values(scaler).floor,
         "max": held.ceiling(scaler),
+        "metrics": list(_metrics(scaler)),
         "holds": [_hold(one) for one in held.holds(scaler)],
         "nextPeak": following and {"name": following.name, "at": stamp(following.begins)},
         "trouble": troubled(scaler),
     }
+
+
+def _metrics(scaler: Json) -> Iterator[Json]:
+    """Give each metric of a HorizontalPodAutoscaler with what it was last measured at, and its target."""
+    if held.keda(scaler):
+        return
+    status = scaler.get("status", {}).get("currentMetrics") or ()
+    known = {named(one): one[SOURCES[one["type"]]]["current"] for one in status if one.get("type")}
+    for one in scaler["spec"].get("metrics") or ():
+        target = one[SOURCES[one["type"]]]["target"]
+        key = next(each for each in ("averageUtilization", "averageValue", "value") if each in target)
+        now = known.get(named(one), {}).get(key)
+        unit = "%" if key == "averageUtilization" else ""
+        yield {
+            "name": named(one),
+            "now": None if now is None else f"{now}{unit}",
+            "target": f"{target[key]}{unit}",
+        }
 
 
 def _hold(one: held.Hold) -> Json:
@@ -87,6 +108,10 @@ def _hold(one: held.Hold) -> Json:
 def described_text(one: Json) -> str:
     """Write one autoscaler: `held at 20 by surge of ann until 23:00`."""
     lines = [f"{one['scaler']} of {one['target']}: {_size(one)}; {one['min']} to {one['max']}"]
+    lines += [
+        f"  {each['name']}: {each['now'] or 'not measured'}, aimed at {each['target']}"
+        for each in one["metrics"]
+    ]
     lines += [f"  held at {each['floor']} by {_who(each)}" for each in one["holds"]]
     if one["nextPeak"]:
         lines.append(f"  next peak: {one['nextPeak']['name']} at {one['nextPeak']['at']}")

@@ -38,7 +38,24 @@ def measured(scaler: Json, **more: Any) -> Json:
 
 
 def test_one_that_has_not_looked_yet_says_its_bounds() -> None:
-    assert told(hpa()) == "HorizontalPodAutoscaler wallet of wallet: not measured yet; 6 to 60"
+    assert told(hpa()).splitlines() == [
+        "HorizontalPodAutoscaler wallet of wallet: not measured yet; 6 to 60",
+        "  cpu: not measured, aimed at 60%",
+    ]
+
+
+def test_each_metric_is_told_with_its_target() -> None:
+    status = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "current": {"averageUtilization": 45, "averageValue": "45m"}},
+    }
+    assert told(measured(hpa(), currentMetrics=[status])).splitlines()[1] == "  cpu: 45%, aimed at 60%"
+    amount = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "AverageValue", "averageValue": "50m"}},
+    }
+    one = measured(hpa(metrics=[amount]), currentMetrics=[status])
+    assert told(one).splitlines()[1] == "  cpu: 45m, aimed at 50m"
 
 
 def test_one_that_is_at_work_says_its_size_and_its_wish() -> None:
@@ -46,7 +63,7 @@ def test_one_that_is_at_work_says_its_size_and_its_wish() -> None:
 
 
 def test_who_holds_it_until_when_and_why_and_the_next_event_are_told() -> None:
-    assert told(kept(hpa(), SURGE, RELEASE, events=(DERBY,))).splitlines()[1:] == [
+    assert told(kept(hpa(), SURGE, RELEASE, events=(DERBY,))).splitlines()[2:] == [
         "  held at 20 by surge of ann@laptop until 2026-04-11T21:00:00Z: cup",
         "  held at 14 by release r42 until it gives it back",
         "  next peak: derby at 2026-04-11T15:00:00Z",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -181,7 +182,7 @@ def test_a_surge_raises_the_floor_tells_who_and_until_when_and_is_ended(
         sandbox, "surge", "balances", "--to", "4", "--until", "2036-06-01T22:00Z", "--reason", "cup"
     )
     assert (code, floor(sandbox)) == (0, 4)
-    held = text.splitlines()[1]
+    held = text.splitlines()[2]
     assert held.startswith("  held at 4 by surge of ")
     assert held.endswith(" until 2036-06-01T22:00:00Z: cup")
     assert run(sandbox, "restore", "balances")[0] == 0
@@ -314,3 +315,20 @@ def test_a_surge_that_is_over_is_ended_by_whoever_comes_next(
     done = sandbox.run([sys.executable, "-m", "deployctl", *command, "-n", "igaming"])
     assert done.stderr.startswith("HorizontalPodAutoscaler balances: surge is over, as was due\n")
     assert done.returncode == 0, done.stderr
+
+
+def test_whoever_watches_is_told_each_change_and_ends_it_with_ctrl_c(
+    sandbox: Practice, applied: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "deployctl", "autoscale", "show", "balances", "-w", "-n", "igaming"]
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("w") as told, err.open("w") as said:
+        watching = sandbox.popen(command, stdout=told, stderr=said)
+    try:
+        sandbox.wait(lambda: " 1 to 12" in out.read_text(), what="the first look")
+        run(sandbox, "surge", "balances", "--to", "2", "--until", "3h", "--reason", "cup")
+        sandbox.wait(lambda: "held at 2 by surge" in out.read_text(), what="the surge")
+    finally:
+        watching.send_signal(signal.SIGINT)
+        code = watching.wait(30)
+    assert (code, "Traceback" in err.read_text()) == (130, False)
