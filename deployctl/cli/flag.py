@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, shared
 from deployctl.cli.rollback import Yes
 from deployctl.cli.steer import Reason
@@ -20,7 +21,12 @@ flag = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Subject = Annotated[str, typer.Argument(metavar="FILE|APP", help="A spec file, or an app that was released.")]
+Subject = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|APP", help="A spec file, or an app that was released.", autocompletion=completing.apps
+    ),
+]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The name of the flag.")]
 File = Annotated[str, typer.Argument(metavar="[FILE]", help="What `flag snapshot` wrote; - for stdin.")]
 Keys = Annotated[
