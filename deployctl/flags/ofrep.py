@@ -12,20 +12,16 @@ from urllib.parse import quote
 from msgspec import Meta
 
 from deployctl.errors import DeployctlError, UsageError
-from deployctl.flags import Context, Reading, Setting, Value
+from deployctl.flags import Context, Provider, Reading, Value
 from deployctl.flags.calling import Server, server, side_by_side
 from deployctl.flags.config_map import ConfigMap
+from deployctl.flags.elsewhere import NOT_NOW, Elsewhere
 from deployctl.flags.file import File
-from deployctl.flags.keeping import Keeping
 from deployctl.flags.values import plain
 from deployctl.gates import Asked, Page
 from deployctl.gates.credential import Credential, FilePath
 from deployctl.gates.fetch import Url, check_url, shown
 from deployctl.gates.field import parsed
-
-NOT_NOW = frozenset(
-    {"DISABLED", "STALE", "ERROR"}
-)  # reasons with which a value, even where it is given, is none
 
 
 @dataclass(frozen=True)
@@ -44,12 +40,12 @@ class Kept:
             raise ValueError("expected exactly one of file and configMap")
 
     @property
-    def keeping(self) -> Keeping:
+    def keeping(self) -> Provider:
         return self.file or self.config_map  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
-class Ofrep:
+class Ofrep(Elsewhere):
     """Flags as endpoints of the OpenFeature Remote Evaluation Protocol evaluate them; each of these is asked.
 
     endpoints: addresses up to the path before /ofrep/v1; their hosts are allowed by being named here
@@ -88,23 +84,8 @@ class Ofrep:
         header, scheme = ("Authorization", "Bearer ") if self.header == "bearer" else ("X-API-Key", "")
         return server(asked, endpoint, self.token, header=header, scheme=scheme, authority=self.ca)
 
-    def setting(self, key: str, asked: Asked) -> Setting:
-        return self._kept.setting(key, asked)
-
-    def settings(self, asked: Asked) -> tuple[Setting, ...]:
-        return self._kept.settings(asked)
-
-    def set(self, seen: Setting, value: Value, reason: str, asked: Asked) -> Setting:
-        return self._kept.set(seen, value, reason, asked)
-
-    def roll_out(self, seen: Setting, percent: int, reason: str, asked: Asked) -> Setting:
-        return self._kept.roll_out(seen, percent, reason, asked)
-
-    def restore(self, seen: Setting, before: Setting, reason: str, asked: Asked) -> Setting:
-        return self._kept.restore(seen, before, reason, asked)
-
     @property
-    def _kept(self) -> Keeping:
+    def _kept(self) -> Provider:
         if self.kept is None:
             raise UsageError(
                 "these endpoints only evaluate flags",

@@ -17,8 +17,9 @@ from msgspec import Meta
 
 from deployctl import plugins
 from deployctl.errors import DeployctlError, UsageError
-from deployctl.flags import Context, Provider, Reading, Setting, Value
+from deployctl.flags import Context, Provider, Reading, Value
 from deployctl.flags.config_map import ConfigMap
+from deployctl.flags.elsewhere import NOT_NOW, Elsewhere
 from deployctl.flags.file import File
 from deployctl.flags.launchdarkly import LaunchDarkly
 from deployctl.flags.unleash import Unleash
@@ -29,7 +30,6 @@ from deployctl.gates.extra import need
 
 GROUP = "deployctl.openfeature"
 POLL_SECONDS = 0.02
-NOT_NOW = frozenset({"DISABLED", "STALE", "ERROR"})
 DEFAULTS = (("boolean", (False, True)), ("string", ("", "-")), ("float", (0.0, 1.0)), ("integer", (0, 1)))
 Name = Annotated[str, Meta(min_length=1, extra={"expected": f"an entry point of the group {GROUP}"})]
 Option = bool | int | float | str
@@ -69,7 +69,7 @@ class Keeper:
 
 
 @dataclass(frozen=True)
-class OpenFeature:
+class OpenFeature(Elsewhere):
     """Flags as a provider of the OpenFeature SDK evaluates them in this process; needs deployctl[openfeature].
 
     provider: an entry point of the group deployctl.openfeature: what makes the provider, its class as a rule
@@ -125,21 +125,6 @@ class OpenFeature:
         except (TypeError, ValueError, LookupError, OSError, RuntimeError) as error:
             told = f"{self.provider} cannot be made with its options: {printable(str(error))}"
             raise UsageError(told, advice="mend provider.openFeature.options") from error
-
-    def setting(self, key: str, asked: Asked) -> Setting:
-        return self._kept.setting(key, asked)
-
-    def settings(self, asked: Asked) -> tuple[Setting, ...]:
-        return self._kept.settings(asked)
-
-    def set(self, seen: Setting, value: Value, reason: str, asked: Asked) -> Setting:
-        return self._kept.set(seen, value, reason, asked)
-
-    def roll_out(self, seen: Setting, percent: int, reason: str, asked: Asked) -> Setting:
-        return self._kept.roll_out(seen, percent, reason, asked)
-
-    def restore(self, seen: Setting, before: Setting, reason: str, asked: Asked) -> Setting:
-        return self._kept.restore(seen, before, reason, asked)
 
     @property
     def _kept(self) -> Provider:

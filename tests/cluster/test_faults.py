@@ -99,9 +99,8 @@ def released(app: App, fault: str, call: int, folder: Path) -> tuple[int, str, F
 def ended(app: App, word: str, new: str, old: str) -> str:
     """Let another process end what stands, if anything does; give the revision that has to be there alone."""
     if "deployctl.dev/" not in json.dumps(app.get("deployment")["metadata"]["annotations"]):
-        app.run(
-            "resume", app.name
-        )  # there is nothing to resume; it takes off what a death in the last step left
+        # There is nothing to resume; it takes off what a death in the last step left.
+        app.run("resume", app.name)
         return new if new in app.live_revisions() else old
     done = app.run(word, app.name, *(("-y",) if word == "rollback" else ()))
     assert done.returncode == 0, done.stderr
