@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
+
+for speaks in ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "NO_COLOR"):
+    os.environ.pop(
+        speaks, None
+    )  # the tool would look different there; a test that is about it says so itself
 
 settings.register_profile("facts", deadline=None)  # how long a case takes is no fact about it
 settings.load_profile("facts")

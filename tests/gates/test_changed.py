@@ -55,12 +55,16 @@ def test_a_part_of_a_package_calls_for_the_packages_tests():
         "deployctl/gates/reach.py",
         "tests/servers/running.py",
         "tests/servers/packages.py",
-        "strategies/analysis.py",
         "requirements/lock.txt",
     ],
 )
 def test_what_is_shared_calls_for_all(shared):
     assert called_for([shared]) == on_servers()
+
+
+def test_what_only_some_import_calls_for_these():
+    chosen = called_for(["strategies/analysis.py"])
+    assert {GALERA, "tests/gates/test_prometheus_real.py"} <= set(chosen) < set(on_servers())
 
 
 def test_what_no_gate_uses_calls_for_none():
