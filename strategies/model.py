@@ -294,7 +294,7 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Valve:
-    """Let one Service ask for the label too (on), or no more (off)."""
+    """Let one Service ask for the label in place of a revision (on), or no more (off)."""
 
     service: str
     on: bool

@@ -31,7 +31,7 @@ from strategies.model import (
     Wait,
 )
 from strategies.rolling import Rolling
-from strategies.steps import clean, drained, labels_seen, valve, valve_off
+from strategies.steps import clean, drained, labels_seen, valve, valve_off, valve_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ class Ordinal(Rolling):
 
     def walk(self, seen: Observed) -> Step:
         return _stray(seen) or Rolling.walk(self, seen)
+
+    def _narrowed(self, seen: Observed) -> Step | None:
+        """Label the pods first: a batch leaves the endpoints before anything comes up."""
+        return valve_on(seen)
 
     def _batch(self, seen: Observed) -> int:
         """Size a batch: of several pods never all."""

@@ -37,6 +37,7 @@ from strategies.steps import (
     go_back,
     guard,
     linger,
+    pin,
     valve_off,
     valve_on,
 )
@@ -76,10 +77,19 @@ class Rolling:
             or _let_in(seen)
             or _consumers(seen)
             or self._rest(seen)
-            or valve_on(seen)
+            or self._narrowed(seen)
             or self._detach(seen)
             or self._advance(seen)
         )
+
+    def _narrowed(self, seen: Observed) -> Step | None:
+        """Let in what serves now and nothing else; before the first batch by the revision, which every pod has.
+
+        The labels that the valve asks for are then put on and spread while that batch comes up.
+        """
+        if seen.preview.desired or seen.valve or seen.stable.gone or self._excess(seen):
+            return valve_on(seen)
+        return pin(seen, seen.stable.revision)
 
     def _rest(self, seen: Observed) -> Step | None:
         """Watch a batch that was let in, with the valve off; once, and not where the next is under way."""

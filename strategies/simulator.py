@@ -139,7 +139,7 @@ class World:
             case Show(service, revision):
                 return replace(self, preview_service=PreviewService(service, revision, ours=bool(revision)))
             case Valve(service, on):
-                return self._selecting(service, valve=on)
+                return self._selecting(service, valve=on, **({"pin": ""} if on else {}))
             case Admit(pod):
                 return self._marked(pod, labelled=True, detached=False)
             case Detach(pod):

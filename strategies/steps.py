@@ -237,8 +237,12 @@ def open_rounds(pods: tuple[Pod, ...]) -> str:
 
 
 def valve_on(seen: Observed) -> Step | None:
-    """Label every stable pod that serves, let the label be seen everywhere, and only then ask for it."""
-    if seen.stable.gone or all(one.valve for one in seen.services):
+    """Label every stable pod that serves, let the label be seen everywhere, and only then ask for it.
+
+    Where stable is gone there is none to keep in, unless nothing else would let the preview in.
+    """
+    pinned = any(one.pin for one in seen.services)
+    if (seen.stable.gone and not pinned) or all(one.valve for one in seen.services):
         return None
     bare = (pod for pod in seen.stable.pods if not pod.labelled and not pod.detached)
     return next((Admit(pod.name) for pod in bare), None) or labels_seen(seen) or valve(seen, on=True)

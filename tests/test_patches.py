@@ -279,10 +279,16 @@ def test_the_copy_stays_while_the_valve_is_on():
     assert made.request(Pin("wallet", "")).body["metadata"]["annotations"] == {"deployctl.dev/release": dump}
 
 
-@pytest.mark.parametrize(("on", "label"), [(True, "yes"), (False, None)])
-def test_the_valve_asks_for_the_label_or_no_longer(on, label):
+@pytest.mark.parametrize(
+    ("on", "asked"),
+    [
+        (True, {"deployctl.dev/serving": "yes", "pod-template-hash": None}),
+        (False, {"deployctl.dev/serving": None}),
+    ],
+)
+def test_the_valve_asks_for_the_label_in_place_of_a_revision_or_no_longer(on, asked):
     made, _ = services(service())
-    assert made.request(Valve("wallet", on)).body["spec"] == {"selector": {"deployctl.dev/serving": label}}
+    assert made.request(Valve("wallet", on)).body["spec"] == {"selector": asked}
 
 
 @pytest.mark.parametrize(

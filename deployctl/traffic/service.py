@@ -25,8 +25,8 @@ class ServiceTraffic:
         return _patch(service, {HASH: revision or None}, memory)
 
     def valve(self, service: Json, memory: str, *, on: bool) -> Request:
-        """Ask pods for the label as well, or no longer."""
-        return _patch(service, {LABEL: LABEL_VALUE if on else None}, memory)
+        """Ask pods for the label, in place of a revision where it asks for one, or no longer."""
+        return _patch(service, {LABEL: LABEL_VALUE, HASH: None} if on else {LABEL: None}, memory)
 
     def mark(self, service: Json, memory: str | None) -> Request:
         """Write the copy of the release's memory alone, or take it off.
