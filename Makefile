@@ -27,7 +27,7 @@ lint: $(READY)  ## Check style and types
 cluster-test: $(READY)  ## Bring up a real Kubernetes, and test on it and in the sandbox (root; builds it once, about 5 minutes)
 	@was=$$($(BIN)/python -m tests.cluster.bed status >/dev/null 2>&1 && echo up); \
 	$(BIN)/python -m tests.cluster.bed up && \
-	$(BIN)/python -m pytest -m "$(or $(MARKED),(cluster or long) and not proof)" -p no:randomly -n 3 --dist worksteal --durations=15 $(ARGS); code=$$?; \
+	$(BIN)/python -m pytest -m "$(or $(MARKED),(cluster or long) and not proof and not alone)" -p no:randomly -n 3 --dist worksteal --durations=15 $(ARGS); code=$$?; \
 	[ "$$was" ] || $(BIN)/python -m tests.cluster.bed down; exit $$code
 
 gates-test: $(READY)  ## Test the gates on real servers, from Debian's packages unpacked once
@@ -37,8 +37,11 @@ gates-changed: $(READY)  ## Test the gates of those servers whose files changed 
 	@files=$$($(BIN)/python -m tests.gates.changed) && \
 	if [ "$$files" ]; then $(MAKE) --no-print-directory gates-test ARGS="$$(echo $$files)"; else echo "none changed"; fi
 
-proof: ## The same, and the longest stories besides
-	@$(MAKE) --no-print-directory cluster-test MARKED="cluster or long or proof"
+proof: $(READY)  ## The same and the longest stories besides, and write the figures into docs/reliability.md
+	@export FIGURES="$${FIGURES:-$$(mktemp)}"; \
+	$(MAKE) --no-print-directory cluster-test MARKED="(cluster or long or proof) and not alone"; code=$$?; \
+	$(MAKE) --no-print-directory cluster-test MARKED=alone ARGS="-n 0" || code=$$?; \
+	$(BIN)/python -m tests.cluster.figures "$$FIGURES"; exit $$code
 
 soak: $(READY)  ## Release at random on the real cluster while the platform plays (MINUTES=10, SEED=)
 	$(BIN)/python -m pytest -m soak tests/cluster/soak.py -p no:randomly -n 0 -s

@@ -29,8 +29,10 @@ def rewrite(request: pytest.FixtureRequest) -> bool:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what the contracts came to, whichever worker asked."""
+    from tests.cluster import figures
     from tests.contracts.cluster.table import lines
 
+    figures.ran(terminalreporter.stats)
     reports = [one for several in terminalreporter.stats.values() for one in several]
     for line in lines(reports):
         terminalreporter.write_line(line)

@@ -97,6 +97,20 @@ class Played:
         }
         return {name: what for name, what in found.items() if what}
 
+    def counted(self) -> dict[str, int]:
+        """Count what is told of it in docs/reliability.md."""
+        found = self.differences()
+        return {
+            "told": self.sum("told"),
+            "transactions": len(self.answered),
+            "rounds": self.sum("rounds"),
+            "unanswered": self.sum("lost"),
+            "lost": len(found.get("lost", ())),
+            "twice": len(found.get("booked twice", ())),
+            "cut": len(found.get("rounds cut", ())),
+            "sums": len(found.get("money", ())),
+        }
+
     def __str__(self) -> str:
         return (
             f"{self.sum('told')} told, {len(self.answered)} transactions, {self.sum('rounds')} rounds, "

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.cluster import figures
 from tests.cluster.platform import App
 
 
@@ -54,11 +55,14 @@ class Running:
 
 
 @contextmanager
-def under_load(app: App, *, keepalive: bool = False) -> Iterator[None]:
+def under_load(
+    app: App, *, keepalive: bool = False, named: str = "a service that others interfere with"
+) -> Iterator[None]:
     """Hold an app under load; afterwards not one request may have failed."""
     with app.load(keepalive=keepalive) as load:
         yield
     print(f"\n{app.name}: {load.report}")
+    figures.noted(named, load.report)
     assert load.report.failed == 0, [str(one) for one in load.report.failures[:20]]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cluster import figures
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.platform import QUICK, App, Platform, grant, platform
 from tests.cluster.running import Running
@@ -56,6 +57,7 @@ def playing(igaming: Platform) -> Iterator[Played]:
         time.sleep(2)
     for name, load in played.loads.items():
         print(f"\n{name}: {load.report}", end="")
+        figures.any_of(f"all four at once: {name}", load.report)
 
 
 def all_at_once(igaming: Platform, command: Callable[[App], tuple[str, ...]]) -> dict[str, int]:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cluster import figures
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.between import FAULTS
 from tests.cluster.platform import App, example, grant
@@ -96,15 +97,15 @@ def released(app: App, fault: str, call: int, folder: Path) -> tuple[int, str, F
     return code, "".join(story), seen
 
 
-def ended(app: App, word: str, new: str, old: str) -> str:
-    """Let another process end what stands, if anything does; give the revision that has to be there alone."""
+def ended(app: App, word: str, new: str, old: str) -> tuple[str, str]:
+    """Let another process end what stands, if anything does; give by what it ended, and the revision that has to be there alone."""
     if "deployctl.dev/" not in json.dumps(app.get("deployment")["metadata"]["annotations"]):
         # There is nothing to resume; it takes off what a death in the last step left.
         app.run("resume", app.name)
-        return new if new in app.live_revisions() else old
+        return "itself", new if new in app.live_revisions() else old
     done = app.run(word, app.name, *(("-y",) if word == "rollback" else ()))
     assert done.returncode == 0, done.stderr
-    return new if word == "resume" else old
+    return word, new if word == "resume" else old
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ def test_a_fault_at_a_call_of_a_release_costs_no_request(
     app.edit("deployctl.yaml", lambda one: one["spec"].update(strategy=STRATEGIES[strategy]))
     app.install()
     now = "r1"
-    with under_load(app):
+    with under_load(app, named="balances, faults at calls of its releases"):
         app.env(REVISION="r2")
         code, story, seen = released(app, "", 0, tmp_path)
         assert code == 0, story
@@ -141,7 +142,10 @@ def test_a_fault_at_a_call_of_a_release_costs_no_request(
             code, story, seen = released(app, fault, round(part * calls), tmp_path)
             assert seen.befell != "none", story
             assert "Traceback" not in story, story
-            now = f"r{number}" if code == 0 else ended(app, ENDS[number % 2], f"r{number}", now)
+            new = f"r{number}"
+            by, now = ("itself", new) if code == 0 else ended(app, ENDS[number % 2], new, now)
             print(f"\n{seen.befell}: exit {code}; {now}", end="")
-            assert app.live_revisions() == {now: 4}, f"{seen.befell}\n{story}"
+            live = app.live_revisions()
+            figures.fault(fault, by if live == {now: 4} else "astray", seen.befell)
+            assert live == {now: 4}, f"{seen.befell}\n{story}"
             assert as_before(app), seen.befell

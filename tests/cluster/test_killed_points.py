@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster import figures
 from tests.cluster.platform import App
 from tests.cluster.running import Running, as_before
 
@@ -42,6 +43,8 @@ def played(app: App) -> Iterator[None]:
         yield
         time.sleep(1)
     print(f"\n{app.name}: {load.report}; {requests.report}")
+    figures.noted("game-sessions, killed at every step", requests.report)
+    figures.rounds("game-sessions, killed at every step", load.report)
     assert (load.report.cut, load.report.failures) == ((), ())
     assert requests.report.failed == 0, [str(one) for one in requests.report.failures[:10]]
 
@@ -71,7 +74,9 @@ def through(app: App, points: tuple[str, ...], word: str) -> None:
         for number, point in enumerate(points, 2):
             killed_at(app, point, f"r{number}")
             left = ended(app, word, point)
-            assert left == (f"r{number}" if word == "resume" else now), point
+            meant = f"r{number}" if word == "resume" else now
+            figures.fault("killed at a step", word if left == meant else "astray", point)
+            assert left == meant, point
             now = left
 
 

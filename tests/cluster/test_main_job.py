@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster import figures
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.platform import App, example, grant, until
 
@@ -73,6 +74,7 @@ def test_the_main_job_loses_no_request(app: App, keepalive: bool) -> None:
     print(
         f"\n{app.name}, {'keep-alive' if keepalive else 'new connections'}: {report}; {report.stale_retries} stale retries"
     )
+    figures.noted(f"{app.name}, the main job, {'kept' if keepalive else 'new'} connections", report)
     assert report.failed == 0, [str(one) for one in report.failures[:20]]
     assert report.answers("bad") == report.answers("stuck") == 0
     assert app.settings() == app.before

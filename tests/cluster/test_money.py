@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster import figures
 from tests.cluster.bed import images
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.ledger import Ledger, Played, ledger, players
@@ -84,8 +85,9 @@ def turned_round(app: App, revision: str, point: str, verb: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def told(played: Played) -> None:
+def told(played: Played, name: str) -> None:
     print(f"\n{played}", end="")
+    figures.note("money", name=name, **played.counted())
     assert played.differences() == {}
     assert played.sum("lost") == 0, [one["lost"][:3] for one in played.players.values()]
 
@@ -104,7 +106,7 @@ def test_no_bet_is_lost_and_none_is_booked_twice(
         turned_round(wallet, "r3", shifted, "abort")
         killed_and_resumed(wallet, "r4", shifted)
         turned_round(wallet, "r5", shifted, "rollback")
-    told(played)
+    told(played, "releases, " + ("blue-green" if strategy is BLUE_GREEN else "rolling"))
     assert set(wallet.live_revisions()) == {"r4"}
     assert as_before(wallet)
     assert {"r1", "r2", "r4"} <= set(played.revisions)
@@ -117,5 +119,6 @@ def test_the_count_sees_what_a_plain_rollout_does(cluster: Cluster, wallet: App,
         wallet.kubectl("rollout", "restart", f"deployment/{wallet.name}")
         wallet.kubectl("rollout", "status", f"deployment/{wallet.name}", "--timeout=90s")
     print(f"\n{played}", end="")
+    figures.note("money", name="beside them, a plain `kubectl rollout restart`", **played.counted())
     assert played.differences() == {}
     assert played.sum("lost") > 0

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster import figures
 from tests.cluster.bed.cluster import Cluster
 from tests.cluster.platform import EXAMPLE, App, grant
 from tests.cluster.running import Running, under_load
@@ -134,6 +135,7 @@ def test_a_stateful_set_is_released_refused_killed_aborted_and_rolled_back(walle
         at_rest(app, r3=3)
         time.sleep(3)
     print(f"\nwallet: {load.report}")
+    figures.noted("wallet, a StatefulSet, the main job", load.report)
     assert load.report.failed == 0, [str(one) for one in load.report.failures[:20]]
     assert load.report.answers("bad") == load.report.answers("stuck") == 0
 
@@ -158,7 +160,7 @@ def test_a_template_written_while_a_batch_is_made_anew_acts_and_is_put_back(wall
     app = wallet
     app.install()
     app.env(READY_AFTER="4s")
-    with under_load(app):
+    with under_load(app, named="wallet, a StatefulSet that others interfere with"):
         running = begun(app, "lower the partition to 2", REVISION="r2")
         app.cluster.wait(lambda: app.revision_of("wallet-2") == "r2", what="the new pod")
         app.kubectl("set", "env", "statefulset/wallet", "REVISION=foreign", "NEVER_READY=1")
@@ -171,7 +173,7 @@ def test_the_commands_by_hand_lead_back(wallet: Ranked) -> None:
     app = wallet
     app.install()
     app.env(REVISION="r2", HEALTHZ_STATUS="500")
-    with under_load(app):
+    with under_load(app, named="wallet, a StatefulSet that others interfere with"):
         running = begun(app, "asking the gates before", REVISION="r2", HEALTHZ_STATUS="200")
         running.told("lower the partition to 1")
         running.dies()
@@ -211,7 +213,7 @@ def test_a_rollout_by_others_that_is_stuck_is_rolled_back(wallet: Ranked) -> Non
         lambda: "NEVER_READY" in json.dumps(app.get("pod", "wallet-2")["spec"]), what="the stuck pod"
     )
     told(app.release(), 6, "in the middle of a rollout")
-    with under_load(app):
+    with under_load(app, named="wallet, a StatefulSet that others interfere with"):
         story = told(app.run("rollback", "wallet"), 0, "rolled back to wallet-")
     assert "delete wallet-2: an OrderedReady StatefulSet does not replace a pod that is not ready" in story
     at_rest(app, r1=3)
@@ -222,7 +224,7 @@ def test_a_parallel_stateful_set_is_released_and_taken_back_in_batches(wallet: R
     app.strategy(batch=2)
     app.edit("statefulset.yaml", lambda one: one["spec"].update(podManagementPolicy="Parallel", replicas=4))
     app.install()
-    with under_load(app):
+    with under_load(app, named="wallet, a StatefulSet that others interfere with"):
         app.env(REVISION="r2")
         first = told(app.release(), 0, "promoted")
         assert re.findall(r"lower the partition to (\d)", first) == ["2", "0"]

@@ -120,6 +120,8 @@ def test_a_slow_server_does_not_slow_it_down(start: Start) -> None:
     assert (report.requests, report.failed) == (100, 0)
     assert report.revisions["r1"].last_seconds < 3
     assert report.latency_ms["p50"] >= 300
+    assert sum(report.took_ms.values()) == 100
+    assert min(report.took_ms) >= 300
 
 
 def test_latency_counts_from_the_moment_a_request_was_due(start: Start) -> None:

@@ -50,6 +50,9 @@ class Report:
     by_tenth: Mapping[str, Sequence[int]]  # answers of a revision in each tenth of a second since the start
     stale_retries: int
     latency_ms: Mapping[str, float]
+    took_ms: Mapping[
+        float, int
+    ]  # answers by their latency to two digits; those of several loads can be added
     late_ms: float
     started_at: float
 
@@ -65,6 +68,7 @@ class Report:
             by_tenth=told["by_tenth"],
             stale_retries=told["stale_retries"],
             latency_ms=told["latency_ms"],
+            took_ms={float(took): count for took, count in told["took_ms"].items()},
             late_ms=told["late_ms"],
             started_at=told["started_at"],
         )

@@ -290,6 +290,7 @@ class Tally:
             "by_tenth": self.by_tenth,
             "stale_retries": self.stale_retries,
             "latency_ms": percentiles_ms(self.latencies_seconds),
+            "took_ms": Counter(f"{1000 * one:.2g}" for one in self.latencies_seconds),
             "late_ms": round(self.late_seconds * 1000, 1),
             "cpu_seconds": round(time.process_time(), 3),
         }
