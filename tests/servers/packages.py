@@ -1,4 +1,4 @@
-"""Brings the programs of the servers: Debian's packages, downloaded and unpacked, and Kafka's jars by Maven."""
+"""Brings the programs that tests start: Debian's packages, unpacked, and what Maven, npm, pip and Go fetch."""
 
 from __future__ import annotations
 
@@ -70,6 +70,18 @@ def npm(name: str, version: str) -> Path:
             _run("npm", "install", "--prefix", str(half), "--ignore-scripts", "--no-audit", "--no-fund", "--silent", f"{name}@{version}")  # fmt: skip
             half.rename(at)
     return at
+
+
+@cache
+def go(package: str, version: str) -> Path:
+    """Give the program of a package of Go, built once; Go checks every module against its public database."""
+    at = folder() / f"{package.rpartition('/')[2]}-{version}"
+    with _alone(at.name, at) as missing:
+        if missing:
+            half = _emptied(at.with_suffix(".half"))
+            _run("go", "install", f"{package}@{version}", GOBIN=str(half), GOFLAGS="-mod=mod")
+            half.rename(at)
+    return at / package.rpartition("/")[2]
 
 
 @cache
@@ -174,9 +186,9 @@ def _resolve(at: Path) -> None:
     half.rename(at)
 
 
-def _run(*words: str) -> None:
+def _run(*words: str, **env: str) -> None:
     if not shutil.which(words[0]):
         raise NotToBeHad(f"{words[0]} is not on this machine")
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NotToBeHad(f"{' '.join(words)}: {(done.stderr or done.stdout).strip()[-2000:]}")
