@@ -84,6 +84,11 @@ def test_bash_is_offered_apps_revisions_and_releases(app: PracticeApp) -> None:
     assert len(bash(app, "report", "balances", "")) == 1
 
 
+@pytest.mark.parametrize("verb", ["plan", "surge", "show"])  # each has the argument under another name
+def test_the_commands_of_the_autoscaler_are_offered_apps(app: PracticeApp, verb: str) -> None:
+    assert bash(app, "autoscale", verb, "b") == ["balances"]
+
+
 def test_bash_is_offered_commands_contexts_namespaces_and_formats(app: PracticeApp) -> None:
     assert bash(app, "re") == ["release", "report", "resume"]
     assert bash(app, "status", "--context", "dep") == ["deployctl-sandbox"]
