@@ -16,6 +16,8 @@ from deployctl.cluster.api import MERGE_PATCH, Request
 from tests.cluster.bed.layout import REPOSITORY
 from tests.cluster.platform import EXAMPLE
 from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.sandbox.terminal import Terminal
+from tests.servers import shells
 
 BIN = Path(sys.executable).parent
 RECORD = "/api/v1/namespaces/igaming/configmaps/deployctl-balances"
@@ -96,6 +98,37 @@ def test_bash_is_offered_commands_contexts_namespaces_and_formats(app: PracticeA
     assert bash(app, "status", "-o", "j") == ["json", "jsonl"]
     assert bash(app, "gate", "explain", "ht") == ["http"]
     assert bash(app, "init", "") == ["balances"]
+
+
+@pytest.mark.long
+def test_fish_is_offered_the_same(app: PracticeApp, tmp_path: Path) -> None:
+    script = 'deployctl --show-completion | source; complete -C "$argv"'
+    program = [str(shells.fish(tmp_path)), "--no-config", "-c", script]
+    env = environment() | {"HOME": str(tmp_path)}
+
+    def offered(line: str) -> list[str]:
+        done = app.cluster.run([*program, line], env=env)
+        assert done.stderr == ""
+        return done.stdout.splitlines()
+
+    assert offered("deployctl why b") == ["balances"]
+    assert offered("deployctl res")[0].startswith("resume\tGo on with a release")
+    assert [one[:2] for one in offered("deployctl rollback balances --to ")] == ["1\t", "2\t"]  # fish sorts
+
+
+@pytest.mark.long
+def test_zsh_completes_what_is_typed(app: PracticeApp, tmp_path: Path) -> None:
+    program, finds = shells.zsh()
+    start = 'autoload -U compinit; compinit -u -D; eval "$(deployctl --show-completion)"\n'
+    (tmp_path / ".zshrc").write_text(finds + start)
+    env = environment() | {"ZDOTDIR": str(tmp_path), "HOME": str(tmp_path), "TERM": "vt100"}
+    env["KUBECONFIG"] = str(app.cluster.home.kubeconfig)  # type: ignore[attr-defined]
+    with Terminal(program, "-d", "-i", env=env) as terminal:
+        terminal.see("ready> ")
+        terminal.press("deployctl why b\t")
+        terminal.see("why balances")
+        terminal.press("\x15deployctl rollback balances --to \t")
+        terminal.see("localhost/igaming:2")
 
 
 def test_the_flags_typed_so_far_say_which_cluster_and_namespace_are_asked(app: PracticeApp) -> None:

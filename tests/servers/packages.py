@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -47,6 +47,16 @@ def root() -> Path:
     with _alone("debian", at) as missing:
         if missing:
             _unpack(at)
+    return at
+
+
+@cache
+def debian(name: str, *wanted: str) -> Path:
+    """Give the folder that some packages, and what they need, are unpacked in."""
+    at = folder() / name
+    with _alone(name, at) as missing:
+        if missing:
+            _extracted(at, wanted).rename(at)
     return at
 
 
@@ -136,18 +146,23 @@ def _alone(name: str, at: Path) -> Iterator[bool]:
 
 
 def _unpack(at: Path) -> None:
-    """Unpack beside, and move into place at the end: what is there is whole."""
-    downloads, half = folder() / "downloads", at.with_suffix(".half")
+    half = _extracted(at, DEBIAN)
+    _tell_erlang(half, at)
+    half.rename(at)
+
+
+def _extracted(at: Path, wanted: Iterable[str]) -> Path:
+    """Unpack beside, for the caller to move into place at the end: what is there is whole."""
+    downloads, half = at.with_suffix(".debs"), at.with_suffix(".half")
     for one in (downloads, half):
         shutil.rmtree(one, ignore_errors=True)
     (downloads / "partial").mkdir(parents=True)
     half.mkdir()
-    _download(downloads)
+    _download(downloads, wanted)
     for one in sorted(downloads.glob("*.deb")):
         _run("dpkg-deb", "--extract", str(one), str(half))
     shutil.rmtree(downloads)
-    _tell_erlang(half, at)
-    half.rename(at)
+    return half
 
 
 def _tell_erlang(half: Path, at: Path) -> None:
@@ -158,7 +173,7 @@ def _tell_erlang(half: Path, at: Path) -> None:
     )
 
 
-def _download(into: Path) -> None:
+def _download(into: Path, wanted: Iterable[str]) -> None:
     """Download what the machine lacks; nothing is installed."""
     options = (
         "-qq",
@@ -169,7 +184,7 @@ def _download(into: Path) -> None:
         "-o",
         "Debug::NoLocking=1",
     )
-    words = ("apt-get", "install", "--download-only", "--yes", "--no-install-recommends", *options, *DEBIAN)
+    words = ("apt-get", "install", "--download-only", "--yes", "--no-install-recommends", *options, *wanted)
     try:
         _run(*words)
     except NotToBeHad:  # no package lists yet, or lists older than the archive
