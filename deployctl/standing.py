@@ -44,7 +44,7 @@ from deployctl.record import Entry, Kept
 from deployctl.render import words
 from deployctl.template import digest, images
 from deployctl.workload import HASH, hash_in, hash_of, kind_of, template_in
-from strategies.model import Ask, Observed, Phase, Stage, Stand, Step
+from strategies.model import Ask, Observed, Phase, Stage, Stand, Step, Wait
 
 Json = dict[str, Any]
 WRITTEN = (
@@ -163,8 +163,10 @@ def _waits_for(at: Glance, seen: Observed, entry: Entry | None, *, alive: bool) 
             return f"the gates {question.stage.value}"
         case Stand(reason):
             return reason
-        case _:
+        case Wait():
             return words.step(step, seen).removeprefix("waiting for ")
+        case _:
+            return f"its next step: {words.step(step, seen)}"
 
 
 def _step(at: Glance, seen: Observed) -> Step | None:
