@@ -397,7 +397,10 @@ class Rollout:
             raise self.lock.lost
         held = look.memory
         if held and (held.id, held.fence) != (self.memory.id, self.memory.fence):
-            raise LockLost(f"{held.by or 'somebody'} has taken over this release")
+            raise LockLost(
+                f"{held.by or 'somebody'} has taken over this release",
+                advice=f"`deployctl status {self.memory.app} -w` shows what they do",
+            )
         if not annotation(look.deployment):
             self.lock.confirm()
 
