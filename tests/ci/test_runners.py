@@ -56,11 +56,7 @@ class Runner:
     def _programs(self) -> Path:
         """Give a folder with deployctl and rsync, which gitlab-ci-local copies by."""
         folder = wrapper(self.work.parent / "bin")
-        if not shutil.which("rsync"):
-            libraries = packages.environment()["LD_LIBRARY_PATH"]
-            text = f'#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {packages.program("rsync")} "$@"\n'
-            (folder / "rsync").write_text(text)
-            (folder / "rsync").chmod(0o755)
+        packages.command(folder, "rsync")
         return folder
 
     def _commit(self) -> None:
@@ -91,6 +87,7 @@ class Runner:
 
 
 @needs("npm", "it brings gitlab-ci-local")
+@pytest.mark.skipif(not packages.to_be_had("rsync"), reason="neither rsync nor apt-get is on this machine")
 def test_gitlab_plans_releases_waits_for_a_person_promotes_and_rolls_back(app: PracticeApp) -> None:
     [template] = [one for one in FILES if one.parent.name == "gitlab"]
     pipeline = Runner(app, template.read_text())
@@ -106,6 +103,7 @@ def test_gitlab_plans_releases_waits_for_a_person_promotes_and_rolls_back(app: P
 
 
 @needs("npm", "it brings gitlab-ci-local")
+@pytest.mark.skipif(not packages.to_be_had("rsync"), reason="neither rsync nor apt-get is on this machine")
 def test_gitlab_hands_a_plan_from_the_job_that_made_it_to_the_one_that_carries_it_out(
     app: PracticeApp,
 ) -> None:

@@ -17,7 +17,8 @@ from tests.cluster.bed.layout import REPOSITORY
 from tests.cluster.platform import EXAMPLE
 from tests.sandbox.practice import Practice, PracticeApp, namespace
 from tests.sandbox.terminal import Terminal
-from tests.servers import shells
+from tests.servers import packages
+from tests.servers.zsh import zsh
 
 BIN = Path(sys.executable).parent
 RECORD = "/api/v1/namespaces/igaming/configmaps/deployctl-balances"
@@ -101,9 +102,10 @@ def test_bash_is_offered_commands_contexts_namespaces_and_formats(app: PracticeA
 
 
 @pytest.mark.long
+@pytest.mark.skipif(not packages.to_be_had("fish"), reason="neither fish nor apt-get is on this machine")
 def test_fish_is_offered_the_same(app: PracticeApp, tmp_path: Path) -> None:
     script = 'deployctl --show-completion | source; complete -C "$argv"'
-    program = [str(shells.fish(tmp_path)), "--no-config", "-c", script]
+    program = [str(packages.command(tmp_path, "fish")), "--no-config", "-c", script]
     env = environment() | {"HOME": str(tmp_path)}
 
     def offered(line: str) -> list[str]:
@@ -117,8 +119,9 @@ def test_fish_is_offered_the_same(app: PracticeApp, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.skipif(not packages.to_be_had("zsh"), reason="neither zsh nor apt-get is on this machine")
 def test_zsh_completes_what_is_typed(app: PracticeApp, tmp_path: Path) -> None:
-    program, finds = shells.zsh()
+    program, finds = zsh()
     start = 'autoload -U compinit; compinit -u -D; eval "$(deployctl --show-completion)"\n'
     (tmp_path / ".zshrc").write_text(finds + start)
     env = environment() | {"ZDOTDIR": str(tmp_path), "HOME": str(tmp_path), "TERM": "vt100"}

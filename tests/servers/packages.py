@@ -60,6 +60,23 @@ def debian(name: str, *wanted: str) -> Path:
     return at
 
 
+def to_be_had(name: str) -> bool:
+    """Say whether a program is on this machine, or Debian's packages are."""
+    return any(map(shutil.which, (name, "apt-get")))
+
+
+def command(folder: Path, name: str) -> Path:
+    """Give a program of this machine, else make one in a folder that starts Debian's, of the package of that name."""
+    if found := shutil.which(name):
+        return Path(found)
+    at = debian(name, name)
+    libraries = ":".join(str(at / one) for one in LIBRARIES)
+    program = folder / name
+    program.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {at}/usr/bin/{name} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
 @cache
 def jars() -> Path:
     """Give the folder of Kafka's jars."""

@@ -1,4 +1,4 @@
-"""Fish and zsh: those of this machine, else Debian's, unpacked once."""
+"""Zsh: that of this machine, else Debian's, unpacked once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,6 @@ module_path=(AT/usr/lib/*-linux-gnu/zsh/*(/N) $module_path)
 fpath=(AT/usr/share/zsh/functions/**/*(/N) $fpath)
 PS1='ready> '
 """
-
-
-def fish(folder: Path) -> Path:
-    """Make a command `fish` in a folder."""
-    if found := shutil.which("fish"):
-        return Path(found)
-    at = packages.debian("fish", "fish")
-    libraries = ":".join(str(at / one) for one in packages.LIBRARIES)
-    program = folder / "fish"
-    program.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {at}/usr/bin/fish "$@"\n')
-    program.chmod(0o755)
-    return program
 
 
 def zsh() -> tuple[Path, str]:
