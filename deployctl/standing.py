@@ -26,6 +26,7 @@ from deployctl.observe import (
     replica_set,
     revision,
     stuck,
+    unplaced,
 )
 from deployctl.past import moved, said
 from deployctl.published import (
@@ -145,7 +146,7 @@ def _release(at: Glance, memory: Memory, seen: Observed) -> Release:
         why=memory.why,
         due=_due(at.look, memory),
         gates=entry.gates if entry else (),
-        trouble=seen.preview.trouble or seen.stable.trouble,
+        trouble=seen.preview.trouble or seen.stable.trouble or unplaced(filter(live, at.look.pods)),
         words=said(entry) if entry else (),
         flags=moved(entry) if entry else (),
     )

@@ -83,6 +83,17 @@ def test_what_a_dead_process_would_have_done_next_is_its_next_step() -> None:
     assert "  waits for its next step: hold 3 stable and 3 preview pods" in text(one)
 
 
+def test_pods_that_no_node_takes_are_told_in_the_words_of_the_scheduler() -> None:
+    look = waiting()
+    pending = json.loads(json.dumps(look.pods[-1]))
+    no_node = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    pending["status"] = {
+        "conditions": [{**no_node, "message": "0/3 nodes are available: 3 Insufficient cpu."}]
+    }
+    one = glanced(replace(look, pods=(*look.pods[:-1], pending)), entry())
+    assert "  trouble: no node takes 1 pod: 0/3 nodes are available: 3 Insufficient cpu\n" in text(one)
+
+
 def test_why_says_the_same_in_sentences() -> None:
     one = glanced(waiting(), entry(reason=STANDS))
     assert (
