@@ -56,7 +56,7 @@ demo: $(READY)  ## Four releases under load in a practice cluster, counted and d
 	$(BIN)/deployctl sandbox demo
 
 bench: $(READY)  ## Print measurements beside kubectl in the same run
-	$(BIN)/python -m pytest -m bench tests/cluster/bench.py -p no:randomly -s
+	$(BIN)/python -m pytest -m bench tests/sandbox/bench.py tests/cluster/bench.py -p no:randomly -s
 
 wheel-test: $(READY)  ## Build the wheel, install it alone and run it
 	$(BIN)/python tests/wheel.py

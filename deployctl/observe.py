@@ -496,3 +496,15 @@ def stuck(pod: Json) -> str:
                 f": {detail}" if detail else ""
             )
     return ""
+
+
+def unplaced(pods: Iterable[Json]) -> str:
+    """Tell how many pods no node takes, in the scheduler's words. It turns nothing round: a node more may mend it."""
+    said = [why for one in pods if (why := _unschedulable(one))]
+    return f"no node takes {len(said)} pod{'s' * (len(said) != 1)}: {said[0].rstrip('.')}" if said else ""
+
+
+def _unschedulable(pod: Json) -> str:
+    conditions = pod.get("status", {}).get("conditions") or []
+    found = (one for one in conditions if one["type"] == "PodScheduled" and one["status"] == "False")
+    return next((one.get("message") or one.get("reason") or "unknown" for one in found), "")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+import sys
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any
 
 from deployctl.errors import DeployctlError, UsageError
@@ -16,12 +18,12 @@ NOTIFIERS = "deployctl.notifiers"
 
 def names(group: str) -> tuple[str, ...]:
     """List what is installed in a group, in alphabetical order; nothing is imported."""
-    return tuple(sorted(entry_points(group=group).names))
+    return tuple(sorted(_installed(group).names))
 
 
 def find(group: str, name: str) -> Any:
     """Import one plugin, and only this one; raise an error that lists what is installed if there is none."""
-    found = tuple(entry_points(group=group, name=name))
+    found = tuple(_installed(group).select(name=name))
     if not found:
         installed = ", ".join(names(group)) or "none"
         raise UsageError(f"{name}: no such plugin of {group}; installed: {installed}")
@@ -31,6 +33,16 @@ def find(group: str, name: str) -> Any:
             f"{name}: {owners} all provide it for {group}", advice="uninstall all but one of them"
         )
     return _load(found[0])
+
+
+def _installed(group: str) -> EntryPoints:
+    return _read(group, tuple(sys.path))
+
+
+@cache
+def _read(group: str, _path: tuple[str, ...]) -> EntryPoints:
+    """Read the metadata of everything that is installed, which takes milliseconds: once for what `sys.path` is."""
+    return entry_points(group=group)
 
 
 def _load(plugin: EntryPoint) -> Any:

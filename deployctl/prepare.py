@@ -51,6 +51,7 @@ from strategies.quantities import NONE
 
 Json = dict[str, Any]
 OLDEST = (1, 31)
+ELSEWHERE = "`deployctl status -A` lists the apps that were released; --namespace says where to look"
 RESTRICTED = ("minReadySeconds", "paused")
 SYNCED_BY = {
     "argocd.argoproj.io/tracking-id": "Argo CD",
@@ -115,10 +116,10 @@ def guess(api: Api, name: str) -> Names:
     """
     try:
         deployment = _workload(api, name)
-    except UsageError:
+    except UsageError as error:
         held_for = _held_for(api, name)
         if held_for is None:
-            raise
+            raise UsageError(str(error), advice=ELSEWHERE) from error
         deployment = held_for
     memory, kind = recalled(deployment, ()), kind_of(deployment)
     if memory:

@@ -43,6 +43,7 @@ from deployctl.observe import (
     replica_set,
     settled,
     side,
+    unplaced,
 )
 from deployctl.others import Others, by
 from deployctl.record import Intent, intent_of
@@ -170,6 +171,7 @@ class Rollout:
         self._silent_since: float | None = None
         self._races = 0
         self._others: Others | None = None
+        self._unplaced = False
         self._draining = False
         self._census = self._rounds()
         self._hearing = False
@@ -239,6 +241,7 @@ class Rollout:
         look = self.look()
         self._may_act(look)
         self._tell_of_others(look)
+        self._tell_unplaced(look)
         self._note_images(look)
         self._count_the_living(look)
         self._ask_for_rounds(look)
@@ -397,7 +400,10 @@ class Rollout:
             raise self.lock.lost
         held = look.memory
         if held and (held.id, held.fence) != (self.memory.id, self.memory.fence):
-            raise LockLost(f"{held.by or 'somebody'} has taken over this release")
+            raise LockLost(
+                f"{held.by or 'somebody'} has taken over this release",
+                advice=f"`deployctl status {self.memory.app} -w` shows what they do",
+            )
         if not annotation(look.deployment):
             self.lock.confirm()
 
@@ -408,6 +414,13 @@ class Rollout:
             self._others.unlisted.add(self.memory.preview_service)  # which sends nobody's live traffic
         for text in self._others.notices(look, self.view.services()):
             self.story.note(text)
+
+    def _tell_unplaced(self, look: Snapshot) -> None:
+        """Tell once that pods find no node: that they are waited for does not say why."""
+        why = unplaced(filter(live, look.pods))
+        if why and not self._unplaced:
+            self.story.note(why)
+        self._unplaced = bool(why)
 
     def _ended_by_hand(self, look: Snapshot) -> Step | None:
         """Turn round where somebody put a whole manifest over the held Deployment."""

@@ -26,6 +26,7 @@ from deployctl.observe import (
     replica_set,
     revision,
     stuck,
+    unplaced,
 )
 from deployctl.past import moved, said
 from deployctl.published import (
@@ -44,7 +45,7 @@ from deployctl.record import Entry, Kept
 from deployctl.render import words
 from deployctl.template import digest, images
 from deployctl.workload import HASH, hash_in, hash_of, kind_of, template_in
-from strategies.model import Ask, Observed, Phase, Stage, Stand, Step
+from strategies.model import Ask, Observed, Phase, Stage, Stand, Step, Wait
 
 Json = dict[str, Any]
 WRITTEN = (
@@ -145,7 +146,7 @@ def _release(at: Glance, memory: Memory, seen: Observed) -> Release:
         why=memory.why,
         due=_due(at.look, memory),
         gates=entry.gates if entry else (),
-        trouble=seen.preview.trouble or seen.stable.trouble,
+        trouble=seen.preview.trouble or seen.stable.trouble or unplaced(filter(live, at.look.pods)),
         words=said(entry) if entry else (),
         flags=moved(entry) if entry else (),
     )
@@ -163,8 +164,10 @@ def _waits_for(at: Glance, seen: Observed, entry: Entry | None, *, alive: bool) 
             return f"the gates {question.stage.value}"
         case Stand(reason):
             return reason
-        case _:
+        case Wait():
             return words.step(step, seen).removeprefix("waiting for ")
+        case _:
+            return f"its next step: {words.step(step, seen)}"
 
 
 def _step(at: Glance, seen: Observed) -> Step | None:

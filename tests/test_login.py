@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deployctl.cluster import login
 from deployctl.cluster.login import Target, log_in
 from deployctl.errors import DeployctlError, Forbidden, UsageError
 from tests.answering import write_kubeconfig
@@ -45,7 +46,7 @@ def complaint(kubeconfig: str) -> str:
 def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
     error = refusal(f"{tmp_path}/nowhere")
     assert str(error) == f"kubeconfig {tmp_path}/nowhere: no such file"
-    assert (error.exit_code, error.advice) == (2, "pass --kubeconfig and --context")
+    assert (error.exit_code, error.advice) == (2, login.NO_FILE)
 
 
 def test_a_context_that_is_not_there_is_named(tmp_path: Path) -> None:

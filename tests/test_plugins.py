@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from deployctl import plugins
 from deployctl.errors import DeployctlError, UsageError
 from deployctl.plugins import GATES, STRATEGIES, find, names
 
@@ -79,3 +80,10 @@ def test_two_distributions_that_provide_one_name_are_both_told(install):
         DeployctlError, match=r"^http: casino 1.2, deployctl .* all provide it for deployctl.gates$"
     ):
         find(GATES, "http")
+
+
+def test_what_is_installed_is_read_once_however_many_specs_ask():
+    names(GATES)
+    before = plugins._read.cache_info().misses
+    assert (find(GATES, "http"), names(GATES)) == (find(GATES, "http"), names(GATES))
+    assert plugins._read.cache_info().misses == before

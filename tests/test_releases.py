@@ -258,8 +258,9 @@ def test_without_a_record_an_app_is_found_by_the_release_that_holds_its_deployme
     ).dump()
     cluster.put("deployments", thing)
     assert guess(Api(cluster), "shop") == Names("igaming", "shop", "wallet", ("wallet",))
-    with pytest.raises(UsageError, match="Deployment odds not found"):
+    with pytest.raises(UsageError, match="Deployment odds not found") as refused:
         guess(Api(cluster), "odds")
+    assert "`deployctl status -A` lists the apps" in refused.value.advice
 
 
 def test_the_way_back_leaves_a_record_of_an_unknown_format_as_it_is(cluster):

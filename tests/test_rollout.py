@@ -472,8 +472,9 @@ def test_a_run_whose_fence_was_raised_writes_no_more():
     release.story.on = lambda _: release.cluster.meanwhile.extend(
         [taken_over] * (len(release.story.actions) == 2)
     )
-    with pytest.raises(LockLost, match="bob@desk/2 has taken over this release"):
+    with pytest.raises(LockLost, match="bob@desk/2 has taken over this release") as lost:
         release.run()
+    assert "deployctl status wallet -w" in lost.value.advice
     assert release.written("deployments") == 1
 
 

@@ -46,6 +46,21 @@ def test_help_version_and_usage_errors_import_nothing_heavy(arguments: list[str]
     assert imported(*arguments) & HEAVY == set()
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("relase", "Error: No such command 'relase'. Did you mean release"),
+        ("xyz", "No such command 'xyz'.\n"),
+    ],
+)
+def test_of_a_command_that_is_mistyped_it_is_said_what_may_be_meant(typed: str, told: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "deployctl", typed], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
 def test_the_version_is_answered_before_typer_is_imported() -> None:
     assert "typer" not in imported("--version")
 

@@ -9,6 +9,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -59,6 +60,15 @@ class Commands(TyperGroup):
             return None
         module = import_module(f"deployctl.cli.{COMMANDS[cmd_name][0]}")
         return single(cmd_name, getattr(module, cmd_name))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is called; of one that there is not, say which may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except typer._click.exceptions.UsageError as error:  # noqa: SLF001 - typer carries click inside
+            if meant := get_close_matches(args[0], COMMANDS):
+                error.message = f"{error.message.rstrip('.')}. Did you mean {' or '.join(meant)}?"
+            raise
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Offer the commands of the table without importing any."""

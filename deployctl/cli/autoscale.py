@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deployctl.cli import completing
 from deployctl.cli.flags import Flags, shared
 
 autoscale = typer.Typer(
@@ -18,10 +19,25 @@ autoscale = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Subject = Annotated[str, typer.Argument(metavar="FILE|APP", help="A spec file, or an app that was released.")]
-App = Annotated[str, typer.Argument(metavar="FILE|APP", help="A spec file, or the app's name.")]
+Subject = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|APP", help="A spec file, or an app that was released.", autocompletion=completing.apps
+    ),
+]
+App = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|APP", help="A spec file, or the app's name.", autocompletion=completing.apps
+    ),
+]
 SomeApp = Annotated[
-    str, typer.Argument(metavar="[FILE|APP]", help="Without it, every autoscaler of the namespace.")
+    str,
+    typer.Argument(
+        metavar="[FILE|APP]",
+        help="Without it, every autoscaler of the namespace.",
+        autocompletion=completing.apps,
+    ),
 ]
 Detailed = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit 2 where something would change, 1 on an error.")

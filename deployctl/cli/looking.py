@@ -40,7 +40,14 @@ def every(flags: Flags, *, everywhere: bool) -> None:
     where = "any namespace" if everywhere else f"namespace {api.namespace}"
     text = render.listing(found, everywhere=everywhere) if found.items else ""
     names = "\n".join(f"deployctl/{one.app}" for one in found.items)
-    show(flags, plain(found), text or f"no app was released in {where} (context {api.context})", names)
+    show(flags, plain(found), text or nothing_released(api, where), names)
+
+
+def nothing_released(api: Api, where: str) -> str:
+    return (
+        f"no app was released in {where} (context {api.context})\n"
+        "`deployctl init DEPLOYMENT` writes the spec of a first release"
+    )
 
 
 def follow(flags: Flags, app: str) -> None:

@@ -120,7 +120,8 @@ def _alone(target: str, ask: Asked) -> None:
     """Raise where the command line says what the plan says already."""
     if not ask.plan:
         raise UsageError(
-            "nothing to release was given", advice="give a spec file, an app's name, or a plan with --plan"
+            "nothing to release was given",
+            advice="give a spec file or its folder, as in `deployctl release .`; or an app's name, or a plan with --plan",
         )
     given = {
         "FILE|APP": target,

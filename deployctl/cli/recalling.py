@@ -6,7 +6,7 @@ import shutil
 import sys
 
 from deployctl.cli.flags import Flags
-from deployctl.cli.looking import plain
+from deployctl.cli.looking import nothing_released, plain
 from deployctl.cli.session import connect, show, tell
 from deployctl.glance import listed
 from deployctl.past import histories, of_listed, past
@@ -33,7 +33,7 @@ def every(flags: Flags, *, everywhere: bool) -> None:
     where = "any namespace" if everywhere else f"namespace {api.namespace}"
     text = render.listing(found, everywhere=everywhere, width=width()) if found.items else ""
     names = "\n".join(f"{each.app}/{each.id}" for each in found.items)
-    show(flags, plain(found), text or f"no app was released in {where} (context {api.context})", names)
+    show(flags, plain(found), text or nothing_released(api, where), names)
 
 
 def width() -> int | None:

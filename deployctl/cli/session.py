@@ -20,6 +20,7 @@ from deployctl.cluster.login import Target
 from deployctl.consumes import Consumes
 from deployctl.errors import Conflict, DeployctlError, SpecError, UsageError
 from deployctl.notifying import Job, notifying
+from deployctl.prepare import ELSEWHERE
 from deployctl.record import Kept, Record, Word, now
 from deployctl.releases import Run, holder
 from deployctl.render import words
@@ -102,7 +103,7 @@ def recorded(api: Api, name: str) -> Subject:
     if kept.spec is None:
         raise UsageError(
             f"no app {name} was released in namespace {api.namespace} (context {api.context})",
-            advice="give its spec file, or the right --namespace",
+            advice=f"give its spec file; or {ELSEWHERE}",
         )
     return Subject(from_canonical(kept.spec), (), kept)
 

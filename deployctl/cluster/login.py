@@ -22,6 +22,7 @@ INSIDE = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 MUTE = (
     "'NoneType' object has no attribute 'strip'"  # the client's slip where a plugin complains to the terminal
 )
+NO_FILE = "pass --kubeconfig and --context; where there is no cluster, `deployctl sandbox up` makes one to practise on"
 ADVICE = "log in again, or mend the user in the kubeconfig; then repeat"
 
 
@@ -138,6 +139,8 @@ def _read(files: str) -> Iterator[None]:
         raise _unreadable(files, f"line {line} is no YAML: {error.problem}") from error
     except config.ConfigException as error:
         raise _unreadable(files, _without_content(str(error))) from error
+    except FileNotFoundError as error:
+        raise UsageError(f"kubeconfig {files}: no such file", advice=NO_FILE) from error
     except OSError as error:
         raise _unreadable(files, error.strerror or str(error)) from error
     except (ValueError, TypeError, LookupError, AttributeError) as error:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.cluster.platform import EXAMPLE
 from tests.docs.pages import CALLED, ROOT
 from tests.docs.shell import wrapper
 from tests.docs.test_pages import parsed
-from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.sandbox.practice import PracticeApp
 
 Json = dict[str, Any]
 FOLDER = ROOT / "docs/ci"
@@ -52,22 +49,6 @@ def test_every_template_is_what_its_vendor_takes(vendor: str, tmp_path: Path) ->
     command = [programs / "check-jsonschema", "--builtin-schema", *SCHEMAS[vendor], *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (len(files) > 0, done.returncode) == (True, 0), done.stdout
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[PracticeApp]:
-    """The app balances, its files in deploy/, with a new build that waits to be released."""
-    folder = tmp_path / "work/deploy"
-    shutil.copytree(EXAMPLE / "balances", folder)
-    sandbox = Practice(tmp_path / "sandbox")
-    one = PracticeApp(sandbox, namespace(sandbox, "igaming"), "balances", folder)  # type: ignore[arg-type]
-    one.strategy(keepOld="0s")
-    one.edit("deployment.yaml", lambda each: each["spec"].update(replicas=2))
-    one.edit("deployctl.yaml", lambda each: each["spec"]["gates"].pop("after"))
-    one.install()
-    one.env(REVISION="r2")
-    yield one
-    sandbox.close()
 
 
 def github() -> dict[str, list[str]]:

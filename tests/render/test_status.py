@@ -16,6 +16,7 @@ from deployctl.observe import Snapshot
 from deployctl.published import Status
 from deployctl.record import Entry, Flagged, Kept, Word
 from deployctl.render.status import listing, text, why
+from deployctl.spec import from_canonical
 from deployctl.standing import rows, status
 from strategies.flags import State
 from tests.autoscaling.objects import hpa, served
@@ -68,6 +69,29 @@ next
   deployctl promote wallet
   deployctl abort wallet"""
     )
+
+
+def test_what_a_dead_process_would_have_done_next_is_its_next_step() -> None:
+    spec = {
+        "apiVersion": "deployctl.dev/v1alpha1", "kind": "App", "metadata": {"name": "wallet"},
+        "spec": {
+            "workload": {"deployment": "wallet", "services": ["wallet"]},
+            "strategy": {"blueGreen": {"keepOld": "5m"}},
+        },
+    }  # fmt: skip
+    one = status(Glance(NAMES, waiting(), Kept(), None, NOW, from_canonical(spec)), "kubectl -n igaming")
+    assert "  waits for its next step: hold 3 stable and 3 preview pods" in text(one)
+
+
+def test_pods_that_no_node_takes_are_told_in_the_words_of_the_scheduler() -> None:
+    look = waiting()
+    pending = json.loads(json.dumps(look.pods[-1]))
+    no_node = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    pending["status"] = {
+        "conditions": [{**no_node, "message": "0/3 nodes are available: 3 Insufficient cpu."}]
+    }
+    one = glanced(replace(look, pods=(*look.pods[:-1], pending)), entry())
+    assert "  trouble: no node takes 1 pod: 0/3 nodes are available: 3 Insufficient cpu\n" in text(one)
 
 
 def test_why_says_the_same_in_sentences() -> None:

@@ -16,6 +16,9 @@ from deployctl.cluster.api import MERGE_PATCH, Request
 from tests.cluster.bed.layout import REPOSITORY
 from tests.cluster.platform import EXAMPLE
 from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.sandbox.terminal import Terminal
+from tests.servers import packages
+from tests.servers.zsh import zsh
 
 BIN = Path(sys.executable).parent
 RECORD = "/api/v1/namespaces/igaming/configmaps/deployctl-balances"
@@ -84,6 +87,11 @@ def test_bash_is_offered_apps_revisions_and_releases(app: PracticeApp) -> None:
     assert len(bash(app, "report", "balances", "")) == 1
 
 
+@pytest.mark.parametrize("verb", ["plan", "surge", "show"])  # each has the argument under another name
+def test_the_commands_of_the_autoscaler_are_offered_apps(app: PracticeApp, verb: str) -> None:
+    assert bash(app, "autoscale", verb, "b") == ["balances"]
+
+
 def test_bash_is_offered_commands_contexts_namespaces_and_formats(app: PracticeApp) -> None:
     assert bash(app, "re") == ["release", "report", "resume"]
     assert bash(app, "status", "--context", "dep") == ["deployctl-sandbox"]
@@ -91,6 +99,39 @@ def test_bash_is_offered_commands_contexts_namespaces_and_formats(app: PracticeA
     assert bash(app, "status", "-o", "j") == ["json", "jsonl"]
     assert bash(app, "gate", "explain", "ht") == ["http"]
     assert bash(app, "init", "") == ["balances"]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not packages.to_be_had("fish"), reason="neither fish nor apt-get is on this machine")
+def test_fish_is_offered_the_same(app: PracticeApp, tmp_path: Path) -> None:
+    script = 'deployctl --show-completion | source; complete -C "$argv"'
+    program = [str(packages.command(tmp_path, "fish")), "--no-config", "-c", script]
+    env = environment() | {"HOME": str(tmp_path)}
+
+    def offered(line: str) -> list[str]:
+        done = app.cluster.run([*program, line], env=env)
+        assert done.stderr == ""
+        return done.stdout.splitlines()
+
+    assert offered("deployctl why b") == ["balances"]
+    assert offered("deployctl res")[0].startswith("resume\tGo on with a release")
+    assert [one[:2] for one in offered("deployctl rollback balances --to ")] == ["1\t", "2\t"]  # fish sorts
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not packages.to_be_had("zsh"), reason="neither zsh nor apt-get is on this machine")
+def test_zsh_completes_what_is_typed(app: PracticeApp, tmp_path: Path) -> None:
+    program, finds = zsh()
+    start = 'autoload -U compinit; compinit -u -D; eval "$(deployctl --show-completion)"\n'
+    (tmp_path / ".zshrc").write_text(finds + start)
+    env = environment() | {"ZDOTDIR": str(tmp_path), "HOME": str(tmp_path), "TERM": "vt100"}
+    env["KUBECONFIG"] = str(app.cluster.home.kubeconfig)  # type: ignore[attr-defined]
+    with Terminal(program, "-d", "-i", env=env) as terminal:
+        terminal.see("ready> ")
+        terminal.press("deployctl why b\t")
+        terminal.see("why balances")
+        terminal.press("\x15deployctl rollback balances --to \t")
+        terminal.see("localhost/igaming:2")
 
 
 def test_the_flags_typed_so_far_say_which_cluster_and_namespace_are_asked(app: PracticeApp) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from strategies.model import Outcome
+from tests.run import Story
 from tests.sandbox.rehearsing import Scene
 
 OLD, NEW, PODS = "localhost/igaming:1", "localhost/igaming:2", 104
@@ -41,3 +43,12 @@ def test_a_bad_revision_of_many_pods_takes_no_request(name: str) -> None:
     scene = released(name, HEALTHZ_STATUS="500")
     assert {image for one in scene.served for image in one} == {OLD}
     assert (scene.least(), scene.settings(), scene.leftovers()) == (PODS, scene.before, [])
+
+
+def test_pods_that_no_node_takes_are_told_once_and_in_the_words_of_the_scheduler() -> None:
+    scene = Scene("balances", replicas=130, story=Story())
+    result = scene.release()
+    assert result.outcome is Outcome.ABORTED
+    [told] = [one for one in scene.story.notes if "no node takes" in one]  # type: ignore[attr-defined]
+    assert "pods: 0/1 nodes are available: 1 Too many pods" in told
+    assert scene.least() == 130

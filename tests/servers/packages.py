@@ -1,4 +1,4 @@
-"""Brings the programs of the servers: Debian's packages, downloaded and unpacked, and Kafka's jars by Maven."""
+"""Brings the programs that tests start: Debian's packages, unpacked, and what Maven, npm, pip and Go fetch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -51,6 +51,33 @@ def root() -> Path:
 
 
 @cache
+def debian(name: str, *wanted: str) -> Path:
+    """Give the folder that some packages, and what they need, are unpacked in."""
+    at = folder() / name
+    with _alone(name, at) as missing:
+        if missing:
+            _extracted(at, wanted).rename(at)
+    return at
+
+
+def to_be_had(name: str) -> bool:
+    """Say whether a program is on this machine, or Debian's packages are."""
+    return any(map(shutil.which, (name, "apt-get")))
+
+
+def command(folder: Path, name: str) -> Path:
+    """Give a program of this machine, else make one in a folder that starts Debian's, of the package of that name."""
+    if found := shutil.which(name):
+        return Path(found)
+    at = debian(name, name)
+    libraries = ":".join(str(at / one) for one in LIBRARIES)
+    program = folder / name
+    program.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {at}/usr/bin/{name} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+@cache
 def jars() -> Path:
     """Give the folder of Kafka's jars."""
     at = folder() / f"kafka-{KAFKA}"
@@ -70,6 +97,18 @@ def npm(name: str, version: str) -> Path:
             _run("npm", "install", "--prefix", str(half), "--ignore-scripts", "--no-audit", "--no-fund", "--silent", f"{name}@{version}")  # fmt: skip
             half.rename(at)
     return at
+
+
+@cache
+def go(package: str, version: str) -> Path:
+    """Give the program of a package of Go, built once; Go checks every module against its public database."""
+    at = folder() / f"{package.rpartition('/')[2]}-{version}"
+    with _alone(at.name, at) as missing:
+        if missing:
+            half = _emptied(at.with_suffix(".half"))
+            _run("go", "install", f"{package}@{version}", GOBIN=str(half), GOFLAGS="-mod=mod")
+            half.rename(at)
+    return at / package.rpartition("/")[2]
 
 
 @cache
@@ -124,18 +163,23 @@ def _alone(name: str, at: Path) -> Iterator[bool]:
 
 
 def _unpack(at: Path) -> None:
-    """Unpack beside, and move into place at the end: what is there is whole."""
-    downloads, half = folder() / "downloads", at.with_suffix(".half")
+    half = _extracted(at, DEBIAN)
+    _tell_erlang(half, at)
+    half.rename(at)
+
+
+def _extracted(at: Path, wanted: Iterable[str]) -> Path:
+    """Unpack beside, for the caller to move into place at the end: what is there is whole."""
+    downloads, half = at.with_suffix(".debs"), at.with_suffix(".half")
     for one in (downloads, half):
         shutil.rmtree(one, ignore_errors=True)
     (downloads / "partial").mkdir(parents=True)
     half.mkdir()
-    _download(downloads)
+    _download(downloads, wanted)
     for one in sorted(downloads.glob("*.deb")):
         _run("dpkg-deb", "--extract", str(one), str(half))
     shutil.rmtree(downloads)
-    _tell_erlang(half, at)
-    half.rename(at)
+    return half
 
 
 def _tell_erlang(half: Path, at: Path) -> None:
@@ -146,7 +190,7 @@ def _tell_erlang(half: Path, at: Path) -> None:
     )
 
 
-def _download(into: Path) -> None:
+def _download(into: Path, wanted: Iterable[str]) -> None:
     """Download what the machine lacks; nothing is installed."""
     options = (
         "-qq",
@@ -157,7 +201,7 @@ def _download(into: Path) -> None:
         "-o",
         "Debug::NoLocking=1",
     )
-    words = ("apt-get", "install", "--download-only", "--yes", "--no-install-recommends", *options, *DEBIAN)
+    words = ("apt-get", "install", "--download-only", "--yes", "--no-install-recommends", *options, *wanted)
     try:
         _run(*words)
     except NotToBeHad:  # no package lists yet, or lists older than the archive
@@ -174,9 +218,9 @@ def _resolve(at: Path) -> None:
     half.rename(at)
 
 
-def _run(*words: str) -> None:
+def _run(*words: str, **env: str) -> None:
     if not shutil.which(words[0]):
         raise NotToBeHad(f"{words[0]} is not on this machine")
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NotToBeHad(f"{' '.join(words)}: {(done.stderr or done.stdout).strip()[-2000:]}")
