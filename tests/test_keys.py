@@ -67,9 +67,9 @@ def test_the_last_row_names_the_keys_or_asks() -> None:
     may, keys = {"a": "abort", " ": "pause", "q": "arm"}, Keys("wallet")
     assert keys.row(may) == "a abort, space pause, q leave"
     keys.press("a", may)
-    assert keys.row(may) == "abort wallet: turn round, back to stable?  y/n"
+    assert keys.row(may) == "y/n  abort wallet: turn round, back to stable?"
     row = Frame("wallet", REST, WAIT, stages(), foot=keys.row(may)).rows(30)[-1]
-    assert "".join(text for text, _ in row) == "keys     abort wallet: turn ro"
+    assert "".join(text for text, _ in row) == "keys     y/n  abort wallet: tu"
 
 
 def test_a_keyboard_leaves_the_terminal_as_it_was(

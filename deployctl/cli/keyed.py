@@ -23,8 +23,8 @@ QUESTIONS = {
     "finish": "finish {app}: retire the old side now?",
     "abort": "abort {app}: turn round, back to stable?",
     "pause": "pause {app} at the next safe point?",
-    "leave": "leave {app} as it stands? Nothing moves until somebody resumes it",
-    "arm": "leave {app}? It is promoted, and Kubernetes retires the old side by itself",
+    "leave": "leave {app} as it stands, until somebody resumes it?",
+    "arm": "leave {app}? Kubernetes retires the old side by itself",
 }
 
 
@@ -73,7 +73,7 @@ class Keys:
     def row(self, may: Mapping[str, str]) -> str:
         """Give the line that says what can be pressed."""
         if self.asked:
-            return f"{QUESTIONS[self.asked].format(app=self.app)}  y/n"
+            return f"y/n  {QUESTIONS[self.asked].format(app=self.app)}"  # what is asked for is never cut off
         names = ((SHOWN.get(key, key), "leave" if verb == "arm" else verb) for key, verb in may.items())
         return ", ".join(f"{key} {verb}" for key, verb in names)
 

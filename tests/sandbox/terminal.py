@@ -24,7 +24,7 @@ class Terminal:
 
     def __init__(self, *command: str | Path, env: dict[str, str]) -> None:
         self._ours, self._theirs = pty.openpty()
-        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self._theirs)
         self._shown = b""
         self.process = subprocess.Popen(
@@ -32,7 +32,7 @@ class Terminal:
             stdin=self._theirs,
             stdout=self._theirs,
             stderr=self._theirs,
-            env=env,
+            env={key: value for key, value in env.items() if key not in {"COLUMNS", "LINES"}},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - one call
         )

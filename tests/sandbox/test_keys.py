@@ -65,9 +65,9 @@ def live(app: PracticeApp) -> str:
 def test_p_promotes_and_q_then_leaves_the_rest_to_kubernetes(app: PracticeApp) -> None:
     with released(app) as terminal:
         terminal.see(WAITS)
-        terminal.say_yes("p", "promote balances: let the preview have the traffic?  y/n")
+        terminal.say_yes("p", "y/n  promote balances: let the preview have the traffic?")
         terminal.see("f finish, a abort, space pause, q leave")
-        terminal.say_yes("q", "Kubernetes retires the old side by itself  y/n")
+        terminal.say_yes("q", "y/n  leave balances? Kubernetes retires the old side by itself")
         assert terminal.ended() == 0
         assert (
             "the old side stands until keepOld has passed; then: deployctl finish balances" in terminal.shown
@@ -79,7 +79,7 @@ def test_p_promotes_and_q_then_leaves_the_rest_to_kubernetes(app: PracticeApp) -
 def test_a_turns_round_and_the_release_did_not_get_there(app: PracticeApp) -> None:
     with released(app) as terminal:
         terminal.see(WAITS)
-        terminal.say_yes("a", "abort balances: turn round, back to stable?  y/n")
+        terminal.say_yes("a", "y/n  abort balances: turn round, back to stable?")
         assert terminal.ended() == 3
         assert "by key" in terminal.shown
         assert terminal.shown.rstrip().endswith("balances aborted")
@@ -90,7 +90,7 @@ def test_a_turns_round_and_the_release_did_not_get_there(app: PracticeApp) -> No
 def test_space_pauses_and_what_stands_is_told(app: PracticeApp) -> None:
     with released(app) as terminal:
         terminal.see(WAITS)
-        terminal.say_yes(" ", "pause balances at the next safe point?  y/n")
+        terminal.say_yes(" ", "y/n  pause balances at the next safe point?")
         assert terminal.ended() == 4
         assert "paused by" in terminal.shown
         assert "next: deployctl resume balances" in terminal.shown
@@ -100,7 +100,7 @@ def test_space_pauses_and_what_stands_is_told(app: PracticeApp) -> None:
 def test_q_leaves_the_release_as_it_stands_and_resume_has_keys_too(app: PracticeApp) -> None:
     with released(app) as terminal:
         terminal.see(WAITS)
-        terminal.say_yes("q", "Nothing moves until somebody resumes it  y/n")
+        terminal.say_yes("q", "y/n  leave balances as it stands, until somebody resumes it?")
         assert terminal.ended() == 4
         assert "balances: left; " in terminal.shown
         assert terminal.settings == terminal.before
@@ -115,11 +115,11 @@ def test_anything_but_y_is_no_and_pasted_text_is_no_key(app: PracticeApp) -> Non
         terminal.press("x")
         at = len(terminal.shown)
         terminal.press("a")
-        at = terminal.see("abort balances: turn round, back to stable?  y/n", at)
+        at = terminal.see("y/n  abort balances: turn round, back to stable?", at)
         terminal.press("n")
         terminal.see(WAITS, at)
         terminal.press("y")
-        terminal.say_yes("q", "Nothing moves until somebody resumes it  y/n")
+        terminal.say_yes("q", "y/n  leave balances as it stands, until somebody resumes it?")
         assert terminal.ended() == 4
     assert live(app) == "localhost/igaming:2"
 
