@@ -46,6 +46,8 @@ class Around:
     problems: tuple[DeployctlError, ...] = ()
     until_promoted: bool = False
     room: Room | None = None  # for more pods; None where nobody looked
+    fit: str = ""  # what --fit has made smaller, and why
+    lacking: tuple[str, ...] | None = None  # what is short even so, where --fit was given
     coming: tuple[Coming, ...] = ()  # the events that are written on its autoscaler
 
 
@@ -75,7 +77,7 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
     options = app.spec.walk
     pace = pace_of(found, app, around.pods)
     consumes = app.spec.consumes
-    world = world_of(found, app.preview_service).consuming(consumes.consumers if consumes else None)
+    world = _world(found, app)
     taken = _whole(options, world, pace)
     if around.until_promoted:
         taken = _until_promoted(taken)
@@ -86,8 +88,9 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
         warnings=(
             *one.warnings,
             *run_into(around.coming, total.worst_seconds),
-            *(for_release(around.room, one.strategy, peak) if around.room else ()),
+            *_lacking(around, one.strategy, peak),
         ),
+        fit=around.fit,
         room=told(around.room) if around.room and peak else "",
         steps=tuple(_told(_grouped(_worded(taken, app, world, one.workload), app))),
         consumers=tuple(told_of_events(consumes)),
@@ -100,6 +103,26 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
         gates=tuple(_gates(app, world.replicas)),
         profile=app.spec.gates.profile or "",
     )
+
+
+def _lacking(around: Around, strategy: str, peak: int) -> tuple[str, ...]:
+    """Say what is short for so many pods more at the peak."""
+    if around.lacking is not None:
+        return around.lacking
+    return tuple(for_release(around.room, strategy, peak)) if around.room else ()
+
+
+def _world(found: Prepared, app: App) -> World:
+    consumes = app.spec.consumes
+    return world_of(found, app.preview_service).consuming(consumes.consumers if consumes else None)
+
+
+def extra_pods(found: Prepared, app: App) -> int:
+    """Count the pods beyond the size at the peak of a release of what was prepared."""
+    if found.nothing_to_do or not found.deployment["spec"].get("replicas", 1):
+        return 0
+    taken = _whole(app.spec.walk, _world(found, app), pace_of(found, app, ()))
+    return max((each.extra_pods for each in taken), default=0)
 
 
 def _gates(app: App, pods: int) -> Iterator[PlannedGate]:

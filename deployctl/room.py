@@ -183,15 +183,13 @@ def for_release(found: Room, strategy: str, more: int) -> Iterator[str]:
     if not lacking or fits is None:
         return
     yield from lacking[:-1]
-    yield f"{lacking[-1]}; {_smaller(strategy, fits, more)}"
+    waits = f"previewReplicas: {fits} fits until the traffic shifts, which needs all {more}; "
+    yield f"{lacking[-1]}; {waits if fits and strategy != 'rolling' else ''}{choices(strategy, fits)}"
 
 
-def _smaller(strategy: str, fits: int, more: int) -> str:
-    if strategy == "rolling":
-        return (
-            f"batch: {fits} fits" if fits else "surge: 0 needs none, and serves with a batch less meanwhile"
-        )
+def choices(strategy: str, fits: int) -> str:
+    """Say what of a spec fits from the first step to the last."""
+    rolling = "" if strategy == "rolling" else "rolling with "
     if not fits:
-        return "rolling with surge: 0 needs none, and serves with a batch less meanwhile"
-    waits = f"previewReplicas: {fits} fits until the traffic shifts, which needs all {more}"
-    return f"{waits}; rolling with batch: {fits} fits throughout"
+        return f"{rolling}surge: 0 needs none, and serves with a batch less meanwhile"
+    return f"{rolling}batch: {fits} fits{' throughout' if rolling else ''}"
