@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from deployctl.errors import UsageError
-from deployctl.planning import extra_pods
+from deployctl.planning import needed
 from deployctl.prepare import Prepared
 from deployctl.room import choices, for_release, short, told
 from deployctl.spec import App
@@ -29,40 +30,42 @@ class Fitted:
 
 def as_it_is(ready: Prepared, app: App, found: Room) -> Fitted:
     """Leave the release as its spec has it, and say what is short for it."""
-    return Fitted(app, "", tuple(for_release(found, app.spec.strategy.kind, extra_pods(ready, app))))
+    return Fitted(app, "", tuple(for_release(found, app.spec.strategy.kind, needed(ready, app))))
 
 
 def fitted(ready: Prepared, app: App, found: Room) -> Fitted:
     """Make the release as small as there is room for; raise UsageError where nothing smaller of it fits."""
-    more = extra_pods(ready, app)
-    unknown = (f"room on the nodes: {told(found)}",) if more and found.nodes is None else ()
-    lacking = tuple(short(found, more))
-    if not lacking or found.more is None:
+    more, size = needed(ready, app), ready.deployment["spec"].get("replicas", 1)
+    unknown = (f"room on the nodes: {told(found)}",) if more.places and found.nodes is None else ()
+    lacking = tuple(short(found, more.places, more.counted))
+    if not lacking:
         return Fitted(app, "", unknown)
     chosen = app.spec.strategy
-    options = smaller(chosen.options, ready.deployment["spec"].get("replicas", 1), found.more)
-    if options is None or _shift_is_refused(options, found, more):
+    options = smaller(chosen.options, size, found)
+    if options is None or _shift_is_refused(options, found, size):
         raise UsageError(
             f"{'; '.join(lacking)}, and no smaller {chosen.kind} release fits",
-            advice=f"{choices(chosen.kind, found.more)}, or make room",
+            advice=f"{choices(chosen.kind, found)}, or make room",
         )
     differs = _differs(chosen.options, options)
     taken = f"{differs}: {'; '.join(lacking)}" if differs else ""
-    return Fitted(with_options(app, options), taken, (*unknown, *_yet(options, found, more)))
+    return Fitted(with_options(app, options), taken, (*unknown, *_yet(options, found, size)))
 
 
-def _shift_is_refused(options: Strategy, found: Room, more: int) -> bool:
+def _shift_is_refused(options: Strategy, found: Room, size: int) -> bool:
     """Say whether the shift of blue-green, which needs all pods, meets a quota: no node that is added helps then."""
-    return isinstance(options, BlueGreen) and any(short(replace(found, nodes=None), more))
+    return isinstance(options, BlueGreen) and any(short(replace(found, nodes=None), size))
 
 
-def _yet(options: Strategy, found: Room, more: int) -> tuple[str, ...]:
-    """Say what is short all the same, for blue-green shifts to a whole preview."""
-    if not isinstance(options, BlueGreen):
-        return ()
-    return tuple(
-        f"{one}: the shift needs all {more}, and a pod without a place waits for a node"
-        for one in short(found, more)
+def _yet(options: Strategy, found: Room, size: int) -> Iterator[str]:
+    """Say what is short all the same: blue-green shifts to a whole preview, rolling may have to go back."""
+    if isinstance(options, BlueGreen):
+        for one in short(found, size):
+            yield f"{one}: the shift needs all {size}, and a pod without a place waits for a node"
+        return
+    yield (
+        f"a way back from the middle of a batch brings all {size} back beside the new pods that serve; without"
+        " room for them it ends degraded (exit 8), and both sides serve"
     )
 
 

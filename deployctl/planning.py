@@ -25,9 +25,10 @@ from deployctl.room import for_release, told
 from deployctl.spec import App, Flags, said
 from deployctl.template import digest
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET, stateful
+from strategies.fit import need
 from strategies.flags import Moves, State, share
 from strategies.model import Admit, Ask, Finish, Hold, Lower, Pin, Restore, Stand, Strategy, Turn, Wait, Wish
-from strategies.room import Room
+from strategies.room import Need, Room
 from strategies.simulator import World
 from strategies.walk import Pace, Planned, after, walk
 
@@ -88,7 +89,7 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
         warnings=(
             *one.warnings,
             *run_into(around.coming, total.worst_seconds),
-            *_lacking(around, one.strategy, peak),
+            *_lacking(around, one.strategy, need(taken, one.replicas)),
         ),
         fit=around.fit,
         room=told(around.room) if around.room and peak else "",
@@ -105,11 +106,11 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
     )
 
 
-def _lacking(around: Around, strategy: str, peak: int) -> tuple[str, ...]:
-    """Say what is short for so many pods more at the peak."""
+def _lacking(around: Around, strategy: str, more: Need) -> tuple[str, ...]:
+    """Say what is short for the pods more that a release needs."""
     if around.lacking is not None:
         return around.lacking
-    return tuple(for_release(around.room, strategy, peak)) if around.room else ()
+    return tuple(for_release(around.room, strategy, more)) if around.room else ()
 
 
 def _world(found: Prepared, app: App) -> World:
@@ -117,12 +118,12 @@ def _world(found: Prepared, app: App) -> World:
     return world_of(found, app.preview_service).consuming(consumes.consumers if consumes else None)
 
 
-def extra_pods(found: Prepared, app: App) -> int:
-    """Count the pods beyond the size at the peak of a release of what was prepared."""
-    if found.nothing_to_do or not found.deployment["spec"].get("replicas", 1):
-        return 0
-    taken = _whole(app.spec.walk, _world(found, app), pace_of(found, app, ()))
-    return max((each.extra_pods for each in taken), default=0)
+def needed(found: Prepared, app: App) -> Need:
+    """Count the pods beyond the size that a release of what was prepared needs."""
+    size = found.deployment["spec"].get("replicas", 1)
+    if found.nothing_to_do or not size:
+        return Need()
+    return need(_whole(app.spec.walk, _world(found, app), pace_of(found, app, ())), size)
 
 
 def _gates(app: App, pods: int) -> Iterator[PlannedGate]:

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from strategies.blue_green import BlueGreen
-from strategies.model import Strategy
-from strategies.quantities import Amount
+from strategies.model import Hold, Strategy
+from strategies.quantities import NONE, Amount
 from strategies.rolling import Rolling
+from strategies.room import Need, Room
+from strategies.walk import Planned
 
 
-def smaller(strategy: Strategy, size: int, fits: int) -> Strategy | None:
-    """Give the strategy with at most so many pods more while it can choose; None where it has nothing smaller.
+def need(taken: Iterable[Planned], size: int) -> Need:
+    """Give what a walk needs: 6 pods in batches of 2 are 8 at once, and 10 while 2 old ones end and 2 new ones come."""
+    stable, places, counted = size, 0, 0
+    for one in taken:
+        places = max(places, one.extra_pods)
+        if isinstance(one.step, Hold):
+            counted = max(counted, stable + one.step.preview - size)
+            stable = one.step.stable
+    return Need(places, max(places, counted))
 
-    Rolling of 6 in batches of 3 where 2 fit: batches of 2, and a surge of 2 where one was stated.
+
+def smaller(strategy: Strategy, size: int, room: Room) -> Strategy | None:
+    """Give the strategy with as few pods more as there is room for, while it can choose; None where nothing is so small.
+
+    Rolling of 6 in batches of 3 where 2 fit on nodes: batches of 2, and a surge of 2 where one was stated.
     Blue-green of 6 where 2 fit: a preview of 2 that waits. Its shift needs all 6 all the same.
     """
-    if fits < 1:
-        return None
+    rolling = isinstance(strategy, Rolling)
+    makes_room = rolling and strategy.surge == NONE and size > 1
+    fits = room.allowed if makes_room else room.batch if rolling else room.more
+    return None if fits is None or fits < 1 else _of(strategy, size, fits)
+
+
+def _of(strategy: Strategy, size: int, fits: int) -> Strategy | None:
     match strategy:
         case Rolling():
             surge = strategy.surge and Amount(min(fits, strategy.surge.of(size)))
