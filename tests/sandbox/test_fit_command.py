@@ -76,9 +76,7 @@ def test_a_plan_that_was_made_to_fit_is_kept_and_released_as_it_is(app: Practice
     file = str(app.folder / "plan.json")
     planned = app.run("plan", str(app.spec), *IMAGE, "--fit", "--out", file)
     assert f"  made to fit: batch: 1 instead of 2: {SHORT}\n" in planned.stdout
-    assert (
-        json.loads(Path(file).read_text())["promise"]["spec"]["spec"]["strategy"]["rolling"]["batch"] == 1
-    )
+    assert json.loads(Path(file).read_text())["promise"]["spec"]["spec"]["strategy"]["rolling"]["batch"] == 1
     again = app.run("release", "--plan", file, "--fit")
     assert (again.returncode, "--plan says all of --fit already" in again.stderr) == (2, True)
     done = app.run("release", "--plan", file)
