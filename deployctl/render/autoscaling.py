@@ -10,7 +10,7 @@ from deployctl.autoscaling import held, obligations
 from deployctl.autoscaling.applying import Change
 from deployctl.autoscaling.arithmetic import SOURCES, named
 from deployctl.autoscaling.outlook import pods
-from deployctl.autoscaling.through import called, troubled
+from deployctl.autoscaling.through import RELEASE, called, troubled
 
 Json = dict[str, Any]
 
@@ -135,8 +135,8 @@ def _size(one: Json) -> str:
 
 def _who(one: Json) -> str:
     by = f" of {one['by']}" if one["by"] else ""
-    until = f" until {one['until']}" if one["until"] else " until it gives it back"
-    return f"{one['holder']}{by}{until}" + (f": {one['why']}" if one["why"] else "")
+    over = "it is over" if one["holder"].startswith(RELEASE) else "it gives it back"
+    return f"{one['holder']}{by} until {one['until'] or over}" + (f": {one['why']}" if one["why"] else "")
 
 
 def cron_job(namespace: str, image: str, minutes: int, account: str) -> Json:
