@@ -30,10 +30,15 @@ def smaller(strategy: Strategy, size: int, room: Room) -> Strategy | None:
     Rolling of 6 in batches of 3 where 2 fit on nodes: batches of 2, and a surge of 2 where one was stated.
     Blue-green of 6 where 2 fit: a preview of 2 that waits. Its shift needs all 6 all the same.
     """
-    rolling = isinstance(strategy, Rolling)
-    makes_room = rolling and strategy.surge == NONE and size > 1
-    fits = room.allowed if makes_room else room.batch if rolling else room.more
+    fits = _places(strategy, size, room)
     return None if fits is None or fits < 1 else _of(strategy, size, fits)
+
+
+def _places(strategy: Strategy, size: int, room: Room) -> int | None:
+    """Give the pods more that fit at a time; where a batch makes its own room only a quota counts them."""
+    if not isinstance(strategy, Rolling):
+        return room.more
+    return room.allowed if strategy.surge == NONE and size > 1 else room.batch
 
 
 def _of(strategy: Strategy, size: int, fits: int) -> Strategy | None:

@@ -62,7 +62,7 @@ def _lines(of: Timeline) -> dict[str, Course]:
         "floor": [(one.at, one.floor) for one in of.scaling],
         "minimum": [(one.at, one.least) for one in of.scaling],
     }
-    most = [(one.at, one.most) for one in of.scaling]
+    most: Course = [(one.at, one.most) for one in of.scaling]
     if _largest([most]) <= FAR * max(_largest(told.values()), *_ready(of)):
         told["maximum"] = most
     return {name: one for name, one in told.items() if one}
