@@ -198,8 +198,8 @@ def planned(  # noqa: PLR0913 - the flags that bear on it
     """Plan to begin, or to go on where the same release stands, as it was made to fit when it began."""
     if ready.memory is None:
         refuse(api, ready, found.app, accept_sync=accept_sync)
-        app = _sized(api, ready, found.app, fit=fit)
-        return fresh(ready, app, content=content or digest(app, found.objects))
+        one = _sized(api, ready, found.app, fit=fit)
+        return fresh(ready, one, content=content or digest(one, found.objects))
     if another(ready):
         app = found.app.name
         raise Conflict(
