@@ -25,9 +25,10 @@ from deployctl.room import for_release, told
 from deployctl.spec import App, Flags, said
 from deployctl.template import digest
 from deployctl.workload import DEPLOYMENT, STATEFUL_SET, stateful
+from strategies.fit import need
 from strategies.flags import Moves, State, share
 from strategies.model import Admit, Ask, Finish, Hold, Lower, Pin, Restore, Stand, Strategy, Turn, Wait, Wish
-from strategies.room import Room
+from strategies.room import Need, Room
 from strategies.simulator import World
 from strategies.walk import Pace, Planned, after, walk
 
@@ -46,6 +47,8 @@ class Around:
     problems: tuple[DeployctlError, ...] = ()
     until_promoted: bool = False
     room: Room | None = None  # for more pods; None where nobody looked
+    fit: str = ""  # what --fit has made smaller, and why
+    lacking: tuple[str, ...] | None = None  # what is short even so, where --fit was given
     coming: tuple[Coming, ...] = ()  # the events that are written on its autoscaler
 
 
@@ -75,7 +78,7 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
     options = app.spec.walk
     pace = pace_of(found, app, around.pods)
     consumes = app.spec.consumes
-    world = world_of(found, app.preview_service).consuming(consumes.consumers if consumes else None)
+    world = _world(found, app)
     taken = _whole(options, world, pace)
     if around.until_promoted:
         taken = _until_promoted(taken)
@@ -86,8 +89,9 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
         warnings=(
             *one.warnings,
             *run_into(around.coming, total.worst_seconds),
-            *(for_release(around.room, one.strategy, peak) if around.room else ()),
+            *_lacking(around, one.strategy, need(taken, one.replicas)),
         ),
+        fit=around.fit,
         room=told(around.room) if around.room and peak else "",
         steps=tuple(_told(_grouped(_worded(taken, app, world, one.workload), app))),
         consumers=tuple(told_of_events(consumes)),
@@ -100,6 +104,26 @@ def _walked(one: Plan, found: Prepared, app: App, around: Around) -> Plan:
         gates=tuple(_gates(app, world.replicas)),
         profile=app.spec.gates.profile or "",
     )
+
+
+def _lacking(around: Around, strategy: str, more: Need) -> tuple[str, ...]:
+    """Say what is short for the pods more that a release needs."""
+    if around.lacking is not None:
+        return around.lacking
+    return tuple(for_release(around.room, strategy, more)) if around.room else ()
+
+
+def _world(found: Prepared, app: App) -> World:
+    consumes = app.spec.consumes
+    return world_of(found, app.preview_service).consuming(consumes.consumers if consumes else None)
+
+
+def needed(found: Prepared, app: App) -> Need:
+    """Count the pods beyond the size that a release of what was prepared needs."""
+    size = found.deployment["spec"].get("replicas", 1)
+    if found.nothing_to_do or not size:
+        return Need()
+    return need(_whole(app.spec.walk, _world(found, app), pace_of(found, app, ())), size)
 
 
 def _gates(app: App, pods: int) -> Iterator[PlannedGate]:

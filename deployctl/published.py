@@ -355,5 +355,6 @@ class Plan(Shown, frozen=True):
     flags_back: tuple[str, ...] = ()  # what the way back does to the flags, before the traffic
     consumers: tuple[str, ...] = ()  # who consumes events, and when
     room: str = ""  # what is not known of the room for the extra pods
+    fit: str = ""  # what --fit has made smaller, and why
     api_version: str = "deployctl.dev/v1alpha1"
     kind: str = "Plan"

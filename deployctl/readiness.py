@@ -10,7 +10,7 @@ import math
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deployctl.memory import LABEL, Settings
@@ -19,7 +19,7 @@ from deployctl.secrecy import masked
 from deployctl.template import lacking_pre_stop
 from deployctl.workload import HASH, REVISION_HASH, governs, kind_of, stateful
 from strategies.quantities import Amount
-from strategies.room import Room
+from strategies.room import Need, Room
 
 Json = dict[str, Any]
 Level = Literal["ok", "warning", "error"]
@@ -58,7 +58,7 @@ class Patient:
     pre_stop_seconds: float | None
     kubectl: str
     room: Room | None = None
-    more: int = 0  # pods at the peak of a release
+    more: Need = field(default_factory=Need)  # pods at the peak of a release
     strategy: str = "blueGreen"
 
     @property
@@ -353,13 +353,13 @@ def kept_revisions(patient: Patient) -> Iterator[Finding]:
 
 def room_for_more(patient: Patient) -> Iterator[Finding]:
     """Look whether the pods that a release brings up beside those that run have a place."""
-    if patient.room is None or not patient.more:
+    if patient.room is None:
         return
     lacking = tuple(for_release(patient.room, patient.strategy, patient.more))
     yield from (Finding("room", "warning", one) for one in lacking)
-    if not lacking:
+    if patient.more.places and not lacking:
         unknown = told(patient.room)
-        fits = f"room for the {patient.more} pods more of a release"
+        fits = f"room for the {patient.more.places} pods more of a release"
         yield Finding("room", "ok", f"{fits}: {unknown}" if unknown else fits)
 
 

@@ -17,7 +17,7 @@ from deployctl.cluster.api import Api, Denied, NotFound
 from deployctl.cluster.paths import CORE, path
 from deployctl.cluster.view import Names
 from deployctl.errors import UsageError
-from strategies.room import Amounts, Quota, Room, fitting, left, total, whole
+from strategies.room import Amounts, Need, Quota, Room, fitting, left, total, whole
 
 Json = dict[str, Any]
 OVER = frozenset({"Succeeded", "Failed"})
@@ -158,12 +158,14 @@ def uncounted(pod: Json) -> Iterator[str]:
         yield "topologySpreadConstraints"
 
 
-def short(found: Room, more: int) -> Iterator[str]:
-    """Say by how much there is too little room for so many pods more."""
+def short(found: Room, more: int, count: int = 0) -> Iterator[str]:
+    """Say by how much there is too little room for so many pods more, of which a quota may `count` more yet."""
+    count = max(more, count)
+    going = ", for a pod that goes counts until it is gone" if count > more else ""
     for one in found.quotas:
-        if one.more < more:
+        if one.more < count:
             where = f"quota {one.name} ({one.key} {one.hard})"
-            yield f"{where} has room for {counted(one.more)} more, {more - one.more} short of {more}"
+            yield f"{where} has room for {counted(one.more)} more, {count - one.more} short of {count}{going}"
     if found.nodes is not None and found.nodes < more:
         lacking = more - found.nodes
         yield f"the nodes have room for {counted(found.nodes)} more, {lacking} short of {more}"
@@ -176,22 +178,24 @@ def told(found: Room) -> str:
     return f"{', '.join(found.uncounted)} not counted" if found.uncounted else ""
 
 
-def for_release(found: Room, strategy: str, more: int) -> Iterator[str]:
+def for_release(found: Room, strategy: str, more: Need) -> Iterator[str]:
     """Say what a release lacks that needs so many pods more at its peak, and what smaller one fits."""
-    lacking = tuple(short(found, more))
+    lacking = tuple(short(found, more.places, more.counted))
     fits = found.more
     if not lacking or fits is None:
         return
     yield from lacking[:-1]
-    yield f"{lacking[-1]}; {_smaller(strategy, fits, more)}"
+    waits = f"previewReplicas: {fits} fits until the traffic shifts, which needs all {more.places}; "
+    yield f"{lacking[-1]}; {waits if fits and strategy != 'rolling' else ''}{choices(strategy, found)}"
 
 
-def _smaller(strategy: str, fits: int, more: int) -> str:
-    if strategy == "rolling":
-        return (
-            f"batch: {fits} fits" if fits else "surge: 0 needs none, and serves with a batch less meanwhile"
-        )
-    if not fits:
-        return "rolling with surge: 0 needs none, and serves with a batch less meanwhile"
-    waits = f"previewReplicas: {fits} fits until the traffic shifts, which needs all {more}"
-    return f"{waits}; rolling with batch: {fits} fits throughout"
+def choices(strategy: str, found: Room) -> str:
+    """Say what of a spec fits from the first step to the last; a batch that makes its own room a quota counts once."""
+    rolling, batch = "" if strategy == "rolling" else "rolling with ", found.batch
+    if batch:
+        return f"{rolling}batch: {batch} fits{' throughout' if rolling else ''}"
+    if found.allowed is None:
+        return f"{rolling}surge: 0 needs none, and serves with a batch less meanwhile"
+    if found.allowed:
+        return f"{rolling}surge: 0 and batch: {found.allowed} fits, and serves with a batch less meanwhile"
+    return "nothing fits a quota that is full"

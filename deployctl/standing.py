@@ -83,7 +83,7 @@ def status(at: Glance, kubectl: str = "kubectl") -> Status:
 def _held(look: Snapshot) -> Iterator[HeldScaler]:
     size = look.deployment["spec"].get("replicas", 1)
     for scaler in look.scalers:
-        wants = by_itself(scaler, size)
+        wants = by_itself(scaler, size, sum(map(ready, look.pods)))
         yield from (
             HeldScaler(called(scaler), one.floor, one.holder, one.since, one.until, wants)
             for one in holds(scaler)

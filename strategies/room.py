@@ -33,8 +33,27 @@ class Room:
     @property
     def more(self) -> int | None:
         """Give how many pods more fit for certain; None where nothing limits them that is known."""
-        known = [one.more for one in self.quotas] + ([] if self.nodes is None else [self.nodes])
+        known = [one for one in (self.allowed, self.nodes) if one is not None]
         return min(known, default=None)
+
+    @property
+    def allowed(self) -> int | None:
+        """Give how many pods more the quotas allow; None where there is none."""
+        return min((one.more for one in self.quotas), default=None)
+
+    @property
+    def batch(self) -> int | None:
+        """Give the batch that fits: a quota counts it twice, for as many old pods go while it comes."""
+        halved = None if self.allowed is None else self.allowed // 2
+        return min((one for one in (halved, self.nodes) if one is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """How many pods more a release has at its peak, and how many a quota counts: one that goes until it is gone."""
+
+    places: int = 0
+    counted: int = 0
 
 
 def fitting(need: Amounts, free: Iterable[Amounts]) -> int:

@@ -13,7 +13,7 @@ from deployctl.cluster.api import MERGE_PATCH, Denied, Request
 from deployctl.prepare import guess
 from deployctl.record import Record
 from deployctl.room import for_release, on_nodes, room, short, taken, takes, told
-from strategies.room import Quota, Room
+from strategies.room import Need, Quota, Room
 from tests.docs.pages import ROOT
 from tests.sandbox.rehearsing import Scene, loaded
 
@@ -138,8 +138,24 @@ def test_what_is_short_is_told_by_how_much() -> None:
     ],
 )
 def test_the_smaller_release_that_fits_is_named(strategy: str, nodes: int, smaller: str) -> None:
-    [told_so] = for_release(Room(nodes), strategy, 6)
+    [told_so] = for_release(Room(nodes), strategy, Need(6, 6))
     assert told_so.partition("; ")[2] == smaller
+
+
+@pytest.mark.parametrize(
+    ("more", "smaller"),
+    [
+        (3, "batch: 1 fits"),
+        (1, "surge: 0 and batch: 1 fits, and serves with a batch less meanwhile"),
+        (0, "nothing fits a quota that is full"),
+    ],
+)
+def test_a_quota_counts_a_batch_twice_for_the_old_pods_that_go(more: int, smaller: str) -> None:
+    [told_so] = for_release(Room(9, (Quota("team", "pods", "9", more),)), "rolling", Need(2, 4))
+    short_of = (
+        f"quota team (pods 9) has room for {more} pod{'' if more == 1 else 's'} more, {4 - more} short of 4"
+    )
+    assert told_so == f"{short_of}, for a pod that goes counts until it is gone; {smaller}"
 
 
 def test_what_is_not_known_is_said() -> None:

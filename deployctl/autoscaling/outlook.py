@@ -33,16 +33,17 @@ def outlook(scaler: Json | None, spec: Json, size: int) -> tuple[str, ...]:
     return (told, *(f"{one} has not been measured so yet, and may want more" for one in lacking))
 
 
-def by_itself(scaler: Json, size: int) -> int | None:
+def by_itself(scaler: Json, size: int, ready: int) -> int | None:
     """Give the size that its metrics ask for within the user's own bounds; None where it has measured nothing.
 
     6 pods at 90 % of what they request and a target of 60 % are 9, also where somebody holds it at 20.
+    Its average is one of all `ready` pods: 12 at 45 %, six of them a preview that is idle, are 9 too.
     """
     known = {} if held.keda(scaler) else dict(_measured(scaler))
     if not known:
         return None
     least = held.own(scaler).floor
-    return sized({**scaler["spec"], "minReplicas": 1 if least is None else least}, known, size)
+    return sized({**scaler["spec"], "minReplicas": 1 if least is None else least}, known, size, ready)
 
 
 def pods(size: int) -> str:
@@ -52,7 +53,7 @@ def pods(size: int) -> str:
 Measured = dict[tuple[str, bool], int]  # by the metric's name, and whether it is per cent; else thousandths
 
 
-def sized(spec: Json, known: Measured, size: int) -> int:
+def sized(spec: Json, known: Measured, size: int, ready: int = 0) -> int:
     """Give the size that the metrics ask for, within the bounds, windows and rates aside.
 
     6 pods at 90 % of what they request: 9 for a target of 60 %, and 6 with a maximum of 6.
@@ -60,7 +61,7 @@ def sized(spec: Json, known: Measured, size: int) -> int:
     policy = policy_of({"spec": spec})
     metrics = tuple(one for one in policy.metrics if _key(one) in known)
     uses = {one.name: known[_key(one)] for one in metrics if one.of_pods}
-    pods = tuple(Pod(str(number), uses, dict.fromkeys(uses, 100)) for number in range(size))
+    pods = tuple(Pod(str(number), uses, dict.fromkeys(uses, 100)) for number in range(ready or size))
     values = {one.name: _whole(one, known[_key(one)], size) for one in metrics if not one.of_pods}
     wish = largest_of(proposals(replace(policy, metrics=metrics), Now(size, pods, values)), size)
     return max(policy.least, min(size if wish is None else wish, policy.most))

@@ -32,6 +32,8 @@ from deployctl.errors import Conflict, UsageError
 from deployctl.prepare import guess, names_of
 from deployctl.releases import holder
 from deployctl.render import autoscaling as render
+from deployctl.render.cells import ASCII, UNICODE
+from deployctl.render.trace import Sample, kept, rows
 from deployctl.room import room, short
 from deployctl.room import told as unsaid
 from strategies.peaks import over_time, together
@@ -326,22 +328,33 @@ def watch(flags: Flags, name: str) -> None:
     meant = _meant(flags, name, policy=False) if name else None
     api = meant.api if meant else connect(flags)
     shown: dict[str, Json] = {}
+    traces: dict[str, tuple[Sample, ...]] = {}
     try:
         with terminated(), watched(api) as changed:
             while True:
                 mine = [one for one in changed() if meant is None or targets(one, meant.names)]
                 now = {called(one): render.described(one, api.now()) for one in mine}
-                _changes(flags, shown, now)
+                traces = {
+                    known: kept((*traces.get(known, ()), _sample(api, one))) for known, one in now.items()
+                }
+                _changes(flags, shown, now, traces)
                 shown = now
     except Interrupted:
         raise typer.Exit(143) from None
 
 
-def _changes(flags: Flags, before: dict[str, Json], now: dict[str, Json]) -> None:
-    """Print each that is not as it was shown, and say which is gone."""
+def _sample(api: Api, one: Json) -> Sample:
+    return api.now().timestamp(), one
+
+
+def _changes(
+    flags: Flags, before: dict[str, Json], now: dict[str, Json], traces: dict[str, tuple[Sample, ...]]
+) -> None:
+    """Print each that is not as it was shown, with its course so far, and say which is gone."""
+    glyphs = UNICODE if "utf" in (sys.stdout.encoding or "").lower() else ASCII
     for known, one in now.items():
         if before.get(known) != one:
-            text = render.described_text(one)
+            text = "\n".join((render.described_text(one), *rows(traces[known], glyphs)))
             printed(flags, one, text, render.name(*known.split()))
             sys.stdout.flush()
     for gone in before.keys() - now.keys():

@@ -24,6 +24,7 @@ from deployctl.room import room
 from deployctl.spec import App, Drain, from_canonical
 from deployctl.workload import DEPLOYMENT, stateful
 from strategies.rolling import Rolling
+from strategies.room import Need
 
 Json = dict[str, Any]
 Known = tuple[Subject | None, Found]  # with its spec where there is one
@@ -84,15 +85,17 @@ def _patient(api: Api, there: Found, app: App | None, prefix: str) -> Patient:
     )
 
 
-def _more(app: App | None, workload: Json) -> int:
+def _more(app: App | None, workload: Json) -> Need:
     """Count the pods that a release brings up beside those that run; without a spec as many again."""
     running: int = workload["spec"].get("replicas", 1)
     if stateful(workload):
-        return 0
+        return Need()
     walk = app.spec.walk if app else None
     if not isinstance(walk, Rolling):
-        return running
-    return (walk.batch if walk.surge is None else walk.surge).of(running)
+        return Need(running, running)
+    surge = (walk.batch if walk.surge is None else walk.surge).of(running)
+    going = min(walk.batch.of(running), surge) if surge else walk.batch.of(running)
+    return Need(surge, min(surge + going, running))
 
 
 def _perhaps(api: Api, namespace: str, resource: str, **query: str) -> tuple[Json, ...] | None:

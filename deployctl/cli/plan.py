@@ -8,7 +8,7 @@ import typer
 
 from deployctl.cli import completing
 from deployctl.cli.flags import Flags, shared
-from deployctl.cli.release import AcceptSync, Image, Promote, Restart, Wait
+from deployctl.cli.release import AcceptSync, Fit, Image, Promote, Restart, Wait
 
 Subjects = Annotated[
     str,
@@ -35,6 +35,7 @@ def plan(  # noqa: PLR0913 - one parameter a flag
     promote: Promote = "",
     wait: Wait = "finished",
     accept_sync: AcceptSync = False,
+    fit: Fit = False,
     out: Out = "",
     expires: Expires = "1h",
     detailed_exitcode: Detailed = False,
@@ -49,5 +50,5 @@ def plan(  # noqa: PLR0913 - one parameter a flag
     """
     from deployctl.cli import planning
 
-    ask = planning.Asked(image, restart, promote, wait, accept_sync, detailed_exitcode, out, expires)
+    ask = planning.Asked(image, restart, promote, wait, accept_sync, detailed_exitcode, out, expires, fit)
     raise typer.Exit(planning.plan(flags, target, ask))

@@ -18,6 +18,7 @@ from deployctl.cluster import access
 from deployctl.cluster.api import Api, Denied, Json
 from deployctl.cluster.paths import path
 from deployctl.errors import Conflict, DeployctlError, UsageError
+from deployctl.fitting import fitted
 from deployctl.identity import cluster_of
 from deployctl.planfile import PlanFile, made, write
 from deployctl.planning import Around
@@ -45,6 +46,7 @@ class Asked:
     detailed_exitcode: bool = False
     out: str = ""
     expires: str = "1h"
+    fit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,10 @@ def planned(api: Api, found: Subject, ask: Asked) -> Planned:
         there = as_finished(there)
     ready = prepare(api, found.app, found.objects, wanted, there)
     scalers = _autoscalers(api, ready)
+    found_room = room(api, ready.names, ready.preview) if ready.memory is None else None
+    sized = fitted(ready, found.app, found_room) if ask.fit and found_room else None
+    if sized:
+        found = replace(found, app=sized.app)
     around = Around(
         context=api.context,
         pods=tuple(_pods(api, ready)),
@@ -104,7 +110,9 @@ def planned(api: Api, found: Subject, ask: Asked) -> Planned:
         problems=tuple(_problems(api, ready, found.app, accept_sync=ask.accept_sync)),
         until_promoted=ask.wait == "promoted",
         coming=tuple(coming(scalers, ready.deployment["spec"].get("replicas", 1), api.now())),
-        room=room(api, ready.names, ready.preview) if ready.memory is None else None,
+        room=found_room,
+        fit=sized.taken if sized else "",
+        lacking=sized.lacking if sized else None,
     )
     return Planned(api, found, ready, walked(ready, found.app, around))
 

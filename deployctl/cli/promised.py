@@ -130,6 +130,7 @@ def _alone(target: str, ask: Asked) -> None:
         "--promote": ask.promote,
         "--wait": ask.wait,
         "--accept-sync": ask.accept_sync,
+        "--fit": ask.fit,
         "--replace": ask.replace,
     }
     several = [name for name, value in given.items() if value]

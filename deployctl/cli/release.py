@@ -40,6 +40,9 @@ OnTimeout = Annotated[str, typer.Option(metavar="abort|hold", help="What to do a
 AcceptSync = Annotated[
     bool, typer.Option("--accept-sync", help="Go on although a GitOps sync may interfere.")
 ]
+Fit = Annotated[
+    bool, typer.Option("--fit", help="Where there is too little room, take the smaller release that fits.")
+]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Turn another release of the app round first, then begin this one.")
 ]
@@ -60,6 +63,7 @@ def release(  # noqa: PLR0913 - one parameter a flag
     timeout: Timeout = "30m",
     on_timeout: OnTimeout = "abort",
     accept_sync: AcceptSync = False,
+    fit: Fit = False,
     replace: Replace = False,
     reason: Reason = "",
     dry_run: DryRun = False,
@@ -74,11 +78,11 @@ def release(  # noqa: PLR0913 - one parameter a flag
     from deployctl.cli import planning, promised, releasing
 
     ask = releasing.Asked(
-        image, restart, promote, wait, timeout, on_timeout, accept_sync, replace, reason, yes, plan
+        image, restart, promote, wait, timeout, on_timeout, accept_sync, replace, reason, yes, plan, fit
     )
     if plan or not target:
         raise typer.Exit(promised.release(flags, target, ask, dry_run=dry_run))
     if dry_run:
-        shown = planning.Asked(image, restart, promote, wait or "finished", accept_sync)
+        shown = planning.Asked(image, restart, promote, wait or "finished", accept_sync, fit=fit)
         raise typer.Exit(planning.plan(flags, target, shown))
     raise typer.Exit(releasing.release(flags, target, ask))

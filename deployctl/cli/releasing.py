@@ -15,16 +15,19 @@ from deployctl.cli.flags import Flags, span
 from deployctl.cli.replacing import another, make_way, way_back
 from deployctl.cli.session import Subject, carry_out, outliving, show, story, subject, tell, word
 from deployctl.cluster import access
-from deployctl.cluster.api import Api, Json
+from deployctl.cluster.api import Api, ApiError, Json, Unreachable
 from deployctl.errors import Conflict, UsageError
+from deployctl.fitting import as_it_is, fitted, with_options
 from deployctl.prepare import Found, Prepared, Wanted, acceptable, find, names_of, prepare, refuse, supported
 from deployctl.releases import Plan, Run, finished_by_itself, forget_copies, fresh, in_flight
 from deployctl.render.jsonl import Together
 from deployctl.rollout import Orders, Story
-from deployctl.spec import App, digest
+from deployctl.room import room
+from deployctl.spec import App, digest, from_canonical
 from deployctl.template import digest as template_digest
 from deployctl.template import restarted_at
 from strategies.model import Wish
+from strategies.room import Room
 
 PROTECTED = "DEPLOYCTL_PROTECTED_CONTEXTS"
 
@@ -44,6 +47,7 @@ class Asked:
     reason: str
     yes: bool
     plan: str = ""
+    fit: bool = False
 
 
 def release(flags: Flags, target: str, ask: Asked) -> int:
@@ -67,7 +71,7 @@ def release(flags: Flags, target: str, ask: Asked) -> int:
         ready, heard = ready_to_go(api, found, wanted, None), _again(flags, found, heard)
     if ready.nothing_to_do:
         return unchanged(flags, found.app.name)
-    plan = planned(api, found, ready, accept_sync=ask.accept_sync)
+    plan = planned(api, found, ready, accept_sync=ask.accept_sync, fit=ask.fit)
     return go(flags, Run(api, plan, heard or story(flags, found.app.name), orders), ask)
 
 
@@ -157,10 +161,7 @@ def promoting(app: App, promote: str) -> App:
         raise UsageError(
             f"--promote: strategy {chosen.kind} has no promotion", advice="use `deployctl pause`"
         )
-    import msgspec
-
-    strategy = msgspec.structs.replace(chosen, options=replace(chosen.options, promote=promote))
-    return msgspec.structs.replace(app, spec=msgspec.structs.replace(app.spec, strategy=strategy))
+    return with_options(app, replace(chosen.options, promote=promote))
 
 
 def keep_seconds(app: App) -> float:
@@ -191,11 +192,14 @@ def ready_to_go(api: Api, found: Subject, wanted: Wanted, there: Found | None) -
     return ready
 
 
-def planned(api: Api, found: Subject, ready: Prepared, *, accept_sync: bool, content: str = "") -> Plan:
-    """Plan to begin, or to go on where the same release stands."""
+def planned(  # noqa: PLR0913 - the flags that bear on it
+    api: Api, found: Subject, ready: Prepared, *, accept_sync: bool, content: str = "", fit: bool = False
+) -> Plan:
+    """Plan to begin, or to go on where the same release stands, as it was made to fit when it began."""
     if ready.memory is None:
         refuse(api, ready, found.app, accept_sync=accept_sync)
-        return fresh(ready, found.app, content=content or digest(found.app, found.objects))
+        one = _sized(api, ready, found.app, fit=fit)
+        return fresh(ready, one, content=content or digest(one, found.objects))
     if another(ready):
         app = found.app.name
         raise Conflict(
@@ -203,4 +207,27 @@ def planned(api: Api, found: Subject, ready: Prepared, *, accept_sync: bool, con
             advice=f"`deployctl resume {app}` goes on with it, `deployctl abort {app}` turns it round; "
             "--replace turns it round and then begins this one",
         )
-    return in_flight(ready, found.app, ready.preview)
+    return in_flight(ready, _as_begun(found, ready.memory.id) if fit else found.app, ready.preview)
+
+
+def _as_begun(found: Subject, release_id: str) -> App:
+    """Give the app with the strategy that its release began with: the room that was left then is its own now."""
+    app, kept = found.app, found.kept
+    if kept.spec is None or not kept.releases or kept.releases[0].id != release_id:
+        return app
+    strategy = from_canonical(kept.spec).spec.strategy
+    return with_options(app, strategy.options) if strategy.kind == app.spec.strategy.kind else app
+
+
+def _sized(api: Api, ready: Prepared, app: App, *, fit: bool) -> App:
+    """Say before the first write what there is too little room for; with --fit make the release smaller."""
+    try:
+        found = room(api, ready.names, ready.preview)
+    except (ApiError, Unreachable) as error:
+        found = Room(unknown=str(error))
+    one = (fitted if fit else as_it_is)(ready, app, found)
+    if one.taken:
+        tell(f"{app.name}: made to fit: {one.taken}")
+    for lacking in one.lacking:
+        tell(f"warning: {lacking}")
+    return one.app

@@ -10,7 +10,7 @@ from deployctl.autoscaling import held, obligations
 from deployctl.autoscaling.applying import Change
 from deployctl.autoscaling.arithmetic import SOURCES, named
 from deployctl.autoscaling.outlook import pods
-from deployctl.autoscaling.through import called, troubled
+from deployctl.autoscaling.through import RELEASE, called, troubled
 
 Json = dict[str, Any]
 
@@ -64,22 +64,28 @@ def applied(app: str, told: tuple[Change, ...], *, dry: bool) -> str:
 
 def described(scaler: Json, now: dt.datetime) -> Json:
     """Give one autoscaler as a document: its size and wish, its bounds, who holds it, what is to come."""
-    own, status = held.own(scaler), scaler.get("status", {})
-    floor = own.floor if own.floor is not None else 0 if held.keda(scaler) else 1
     to_come = [one for one in obligations.peaks(scaler) if one.course.begins > now.timestamp()]
     following = to_come[0] if to_come else None
     return {
         "scaler": called(scaler),
         "target": scaler["spec"]["scaleTargetRef"]["name"],
-        "replicas": status.get("currentReplicas"),
-        "wants": status.get("desiredReplicas"),
-        "min": floor,
-        "floor": held.values(scaler).floor,
-        "max": held.ceiling(scaler),
-        "metrics": list(_metrics(scaler)),
+        **sized(scaler),
         "holds": [_hold(one) for one in held.holds(scaler)],
         "nextPeak": following and {"name": following.name, "at": stamp(following.begins)},
         "trouble": troubled(scaler),
+    }
+
+
+def sized(scaler: Json) -> Json:
+    """Give its size and its wish, its own bounds and the floor that is in force, and its metrics."""
+    own, status = held.own(scaler), scaler.get("status", {})
+    return {
+        "replicas": status.get("currentReplicas"),
+        "wants": status.get("desiredReplicas"),
+        "min": own.floor if own.floor is not None else 0 if held.keda(scaler) else 1,
+        "floor": held.values(scaler).floor,
+        "max": held.ceiling(scaler),
+        "metrics": list(_metrics(scaler)),
     }
 
 
@@ -129,8 +135,8 @@ def _size(one: Json) -> str:
 
 def _who(one: Json) -> str:
     by = f" of {one['by']}" if one["by"] else ""
-    until = f" until {one['until']}" if one["until"] else " until it gives it back"
-    return f"{one['holder']}{by}{until}" + (f": {one['why']}" if one["why"] else "")
+    over = "it is over" if one["holder"].startswith(RELEASE) else "it gives it back"
+    return f"{one['holder']}{by} until {one['until'] or over}" + (f": {one['why']}" if one["why"] else "")
 
 
 def cron_job(namespace: str, image: str, minutes: int, account: str) -> Json:

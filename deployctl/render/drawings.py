@@ -20,10 +20,10 @@ MOST_POD_ROWS = 12
 PIECES = 100
 
 
-def _drawing(of: Timeline, content: str, high: float, title: str) -> str:
+def drawing(of: Timeline, content: str, high: float, title: str) -> str:
     """Make the SVG of one lane, with a thin line where something moved."""
     guides = "".join(
-        tag("line", x1=_x(of, one.at), x2=_x(of, one.at), y1=0, y2=high, klass="guide")
+        tag("line", x1=x_of(of, one.at), x2=x_of(of, one.at), y1=0, y2=high, klass="guide")
         for one in of.numbered()
     )
     return tag(
@@ -32,7 +32,7 @@ def _drawing(of: Timeline, content: str, high: float, title: str) -> str:
     )  # fmt: skip
 
 
-def _x(of: Timeline, at: float) -> float:
+def x_of(of: Timeline, at: float) -> float:
     return WIDE * part(of, at)
 
 
@@ -40,10 +40,10 @@ def part(of: Timeline, at: float) -> float:
     return min(1.0, max(0.0, at / max(of.seconds, 0.1)))
 
 
-def _rect(of: Timeline, across: Stretch, down: Stretch, klass: str, title: str = "") -> str:
+def rect(of: Timeline, across: Stretch, down: Stretch, klass: str, title: str = "") -> str:
     """Draw from one time to another, and from one height to another."""
     inner = tag("title", escape(title)) if title else ""
-    x, wide = _x(of, across[0]), max(1.5, _x(of, across[1]) - _x(of, across[0]))
+    x, wide = x_of(of, across[0]), max(1.5, x_of(of, across[1]) - x_of(of, across[0]))
     return tag("rect", inner, x=x, y=down[0], width=wide, height=down[1] - down[0], klass=klass)
 
 
@@ -51,7 +51,7 @@ def share(of: Timeline) -> str:
     """Draw who gets new connections: stable above, the preview's share rising from below."""
     drawn = "".join("".join(_shared(of, run)) for _, run in groupby(of.pieces(), key=_carried))
     title = "Share of new connections: " + ", ".join(_shares(of))
-    return plot(_drawing(of, drawn, SHARE_PIXELS, title) + "".join(_within(of)))
+    return plot(drawing(of, drawn, SHARE_PIXELS, title) + "".join(_within(of)))
 
 
 def _carried(piece: tuple[Moment, float]) -> int | None:
@@ -64,13 +64,13 @@ def _shared(of: Timeline, run: Iterator[tuple[Moment, float]]) -> Iterator[str]:
     pieces = list(run)
     across, share = (pieces[0][0].at, pieces[-1][1]), _carried(pieces[0])
     if share is None:
-        yield _rect(of, across, (0, SHARE_PIXELS), "nobody", f"{when(*across)}: nobody serves")
+        yield rect(of, across, (0, SHARE_PIXELS), "nobody", f"{when(*across)}: nobody serves")
         return
     split = SHARE_PIXELS * (1 - share / 100)
-    yield _rect(of, across, (0, split), "stable") if share < 100 else ""
-    yield _rect(of, across, (split, SHARE_PIXELS), "preview") if share else ""
+    yield rect(of, across, (0, split), "stable") if share < 100 else ""
+    yield rect(of, across, (split, SHARE_PIXELS), "preview") if share else ""
     said = f"{when(*across)}: {100 - share}% stable, {share}% preview"
-    yield _rect(of, across, (0, SHARE_PIXELS), "hover", said)
+    yield rect(of, across, (0, SHARE_PIXELS), "hover", said)
 
 
 def when(began: float, ended: float) -> str:
@@ -103,13 +103,13 @@ def answered(of: Timeline) -> str:
     most = max(sum(_rate(of, one, at, wide) for one in seen.revisions) for at in pieces) or 1.0
     bars = "".join("".join(_piece(of, at, wide, most)) for at in pieces)
     failures = "".join(
-        _rect(of, (at - of.began, at - of.began + 0.2), (0, ANSWERS_PIXELS), "failure", "a failed request")
+        rect(of, (at - of.began, at - of.began + 0.2), (0, ANSWERS_PIXELS), "failure", "a failed request")
         for at in seen.failures
     )
-    drawing = _drawing(
+    picture = drawing(
         of, bars + failures, ANSWERS_PIXELS, f"Answers a second, at most {most:.0f}; {seen.closing()}"
     )
-    return lane("answers", f"{most:.0f} a second at most, {seen.failed} failed", plot(drawing))
+    return lane("answers", f"{most:.0f} a second at most, {seen.failed} failed", plot(picture))
 
 
 def _rate(of: Timeline, revision: str, at: float, wide: float) -> float:
@@ -127,7 +127,7 @@ def _piece(of: Timeline, at: float, wide: float, most: float) -> Iterator[str]:
             f"{at:.1f} s: {rate:.0f} answers a second of {seen.names.get(revision, revision) if seen else ''}"
         )
         across = (at, min(of.seconds, at + wide))
-        yield _rect(of, across, (top, y), _role(of, revision), said) if rate else ""
+        yield rect(of, across, (top, y), _role(of, revision), said) if rate else ""
         y = top
 
 
@@ -143,7 +143,7 @@ def pods(of: Timeline) -> str:
     stable = "".join("".join(_row(of, "stable", row, row * POD_PIXELS)) for row in range(rows))
     below = high + 2 * GAP_PIXELS
     preview = "".join("".join(_row(of, "preview", row, below + row * POD_PIXELS)) for row in range(rows))
-    return plot(_drawing(of, stable + preview, 2 * high + 2 * GAP_PIXELS, "Pods of both sides"))
+    return plot(drawing(of, stable + preview, 2 * high + 2 * GAP_PIXELS, "Pods of both sides"))
 
 
 def _row(of: Timeline, side: str, row: int, y: float) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _row(of: Timeline, side: str, row: int, y: float) -> Iterator[str]:
         if kind:
             said = f"{side} pod {int(row * each) + 1}: {_says(kind)}, {when(pieces[0][0].at, pieces[-1][1])}"
             across = (pieces[0][0].at, pieces[-1][1])
-            yield _rect(of, across, (y, y + POD_PIXELS - GAP_PIXELS), kind, said)
+            yield rect(of, across, (y, y + POD_PIXELS - GAP_PIXELS), kind, said)
 
 
 def _state(pods: Pods, at: float, side: str) -> str:

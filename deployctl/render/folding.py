@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from deployctl.render.answers import Answers
-from deployctl.render.timeline import Mark, Moment, Pods, Span, Timeline
+from deployctl.render.timeline import Mark, Measure, Moment, Pods, Scaling, Span, Timeline
 
 Json = dict[str, Any]
 ONE_BY_ONE = {
@@ -44,6 +44,7 @@ def timeline(events: Iterable[Json], title: str = "", answers: Answers | None = 
         moments=tuple(_moments(told, began)),
         spans=tuple(sorted((*_gates(told, began), *_waits(told, began)), key=lambda one: one.began)),
         marks=tuple(sorted((*_marks(told, began), *_takeovers(told, began)), key=lambda one: one.at)),
+        scaling=tuple(_scaling(told, began)),
         outcome=result.get("outcome", ""),
         reason=result.get("reason", ""),
         title=title,
@@ -64,11 +65,23 @@ def _moments(told: Sequence[Json], began: float) -> Iterator[Moment]:
     for one in told:
         if one["type"] == "pods":
             at = _at(one, began)
-            yield Moment(at, one["share"], _pods(one["stable"]), _pods(one["preview"]))
+            sides = _pods(one["stable"]), _pods(one["preview"])
+            yield Moment(at, one["share"], *sides, size=one.get("replicas", 0))
 
 
 def _pods(side: Json) -> Pods:
     return Pods(side["revision"], side["pods"], side["ready"], side["serving"])
+
+
+def _scaling(told: Sequence[Json], began: float) -> Iterator[Scaling]:
+    """Give what the first autoscaler said: of two that scale one workload none works."""
+    said = [one for one in told if one["type"] == "scaling"]
+    for one in said:
+        if one["scaler"] == said[0]["scaler"]:
+            measures = (Measure(each["name"], each["now"] or "", each["target"]) for each in one["metrics"])
+            floor = one["min"] if one["floor"] is None else one["floor"]
+            at = _at(one, began)
+            yield Scaling(at, one["wants"] or 0, one["min"], floor, one["max"], tuple(measures))
 
 
 def _gates(told: Sequence[Json], began: float) -> Iterator[Span]:

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from deployctl.autoscaling.through import called
 from deployctl.gates.stage import Asking, Stages
 from deployctl.observe import Snapshot
 from deployctl.render import words
+from deployctl.render.autoscaling import sized
 from deployctl.rollout import Story
 from strategies.model import Action, Ask, Observed, Question, Side, Step, Wait
 
@@ -37,12 +39,13 @@ class Jsonl:
         self._app, self._write, self._now, self._clock = app, write, now, clock
         self._seq, self._waited, self._since, self._last_at = 0, "", clock(), clock()
         self._pods: Json = {}
+        self._scaling: dict[str, Json] = {}
         self._measured: dict[tuple[Question, str], int] = {}
         self._answered: set[tuple[Question, str]] = set()
 
     def turn(self, look: Snapshot, seen: Observed, step: Step, stages: Stages) -> None:
-        del look
         self._tell_pods(seen)
+        self._tell_scaling(look.scalers)
         for question, askings in list(stages.asked.items()):
             for one in askings:
                 self._tell_gate(question, one)
@@ -69,6 +72,13 @@ class Jsonl:
         if pods != self._pods:
             self._pods = pods
             self._event("pods", phase=seen.phase.value if seen.phase else "", replicas=seen.replicas, **pods)
+
+    def _tell_scaling(self, scalers: tuple[Json, ...]) -> None:
+        for one in scalers:
+            told = {"scaler": called(one), **sized(one)}
+            if self._scaling.get(told["scaler"]) != told:
+                self._scaling[told["scaler"]] = told
+                self._event("scaling", **told)
 
     def _tell_gate(self, question: Question, one: Asking) -> None:
         key, taken = (question, one.gate.name), list(one.taken)

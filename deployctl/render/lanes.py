@@ -8,6 +8,7 @@ from html import escape
 from deployctl.render.drawings import answered, part, pods, share, when
 from deployctl.render.marking import lane, percent, plot, tag
 from deployctl.render.scale import ticks
+from deployctl.render.sizes import sizes
 from deployctl.render.timeline import Mark, Span, Timeline
 
 NEAR = 0.05  # dots nearer to each other than this part of the width are put below each other
@@ -24,6 +25,7 @@ def lanes(of: Timeline) -> str:
             lane("traffic", "new connections", share(of)),
             answered(of),
             lane("pods", "stable above, preview below", pods(of)),
+            *sizes(of),
             *_gates(of),
             *_waits(of),
             lane("what happened", "", _dots(of)),

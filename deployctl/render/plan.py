@@ -166,6 +166,7 @@ def _measures(one: Plan, paint: Paint) -> Iterator[str]:
     yield paint(BOLD, "what it takes")
     yield f"  extra pods at the peak: {one.peak_extra_pods}"
     yield from (f"  room for them on the nodes: {one.room}",) if one.room else ()
+    yield from (f"  made to fit: {one.fit}",) if one.fit else ()
     yield f"  writes: {', '.join(f'{count} {kind}' for kind, count in sorted(one.writes.items()))}"
     if one.waits_for_a_person:
         yield f"  it waits for a person, who may take any time: deployctl promote {one.app}"

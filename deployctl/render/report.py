@@ -18,6 +18,7 @@ from deployctl.render import words
 from deployctl.render.history import outcome, took
 from deployctl.render.marking import tag
 from deployctl.render.page import LEGEND, Part, drawn, legend, sheet
+from deployctl.render.sizes import loads, said
 from deployctl.render.timeline import Mark, Span, Timeline
 from deployctl.spoken import harmless
 
@@ -126,9 +127,15 @@ def _markdown(one: Report) -> Iterator[str]:
     if one.shape:
         yield from ("", "### What moved, and when", "", "| time | traffic | what |", "|--|--|--|")
         yield from (f"| {at:.1f} s | {share} | {plain(text)} |" for at, share, text in _steps(one.shape))
+        yield from _sized(one.shape)
     if one.log():
         yield from ("", "### Decisions", "")
         yield from (f"- {plain(f'{at} {text}'.strip())}" for at, text in one.log())
+
+
+def _sized(of: Timeline) -> Iterator[str]:
+    told = [*said(of), *loads(of)]
+    yield from ("", "### Size and load", "", *(f"- {plain(one)}" for one in told)) if told else ()
 
 
 def _steps(of: Timeline) -> Iterator[tuple[float, str, str]]:

@@ -25,6 +25,28 @@ class Moment:
     share: int
     stable: Pods
     preview: Pods
+    size: int = 0  # of the workload; 0 where it was not told
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric as an autoscaler says it: `180%` of `60%`, or quantities of Kubernetes; `now` is empty unmeasured."""
+
+    name: str
+    now: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What an autoscaler says of itself from `at` on: its wish, its user's bounds, and the floor in force."""
+
+    at: float
+    wants: int
+    least: int
+    floor: int
+    most: int
+    measures: tuple[Measure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +86,7 @@ class Timeline:
     moments: tuple[Moment, ...] = ()
     spans: tuple[Span, ...] = ()
     marks: tuple[Mark, ...] = ()
+    scaling: tuple[Scaling, ...] = ()
     outcome: str = ""
     reason: str = ""
     title: str = ""

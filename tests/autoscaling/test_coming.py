@@ -73,6 +73,7 @@ def test_what_an_autoscaler_wants_by_itself_is_told_whoever_holds_it() -> None:
     request = held.take(hpa(), Hold("surge", 20))
     assert request is not None
     scaler = {**served(hpa(), request.body), "status": {"currentMetrics": [MEASURED]}}
-    assert by_itself(scaler, 6) == 9
-    assert by_itself(hpa(), 6) is None
-    assert by_itself(scaled_object(), 6) is None
+    assert by_itself(scaler, 6, 6) == 9
+    assert by_itself(scaler, 6, 12) == 18  # its average is one of twelve pods, six of them a preview
+    assert by_itself(hpa(), 6, 6) is None
+    assert by_itself(scaled_object(), 6, 6) is None

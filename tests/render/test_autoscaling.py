@@ -65,7 +65,7 @@ def test_one_that_is_at_work_says_its_size_and_its_wish() -> None:
 def test_who_holds_it_until_when_and_why_and_the_next_event_are_told() -> None:
     assert told(kept(hpa(), SURGE, RELEASE, events=(DERBY,))).splitlines()[2:] == [
         "  held at 20 by surge of ann@laptop until 2026-04-11T21:00:00Z: cup",
-        "  held at 14 by release r42 until it gives it back",
+        "  held at 14 by release r42 until it is over",
         "  next peak: derby at 2026-04-11T15:00:00Z",
     ]
 
