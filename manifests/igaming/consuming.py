@@ -17,7 +17,7 @@ and not handled when the process ends is lost; so a pod that is told to stop end
                                 revisions by nobody's care but the release's; `holders` tells who took and let go
     CONSUME_DEAF=               GET /internal/consume never answers, POST neither
 
-GET /internal/consume says `consuming`, true also for a pod that waits for its turn to hold.
+GET /internal/consume says `consuming`, true also for a pod that waits for its turn to hold, and `since` when.
 """
 
 import fcntl
@@ -50,6 +50,7 @@ class Consumer:
         self.deaf = bool(env.get("CONSUME_DEAF"))
         self.told, self.seal = False, ""
         self.consuming = self.wanted = False
+        self.since = now()
         self.wake = threading.Event()
         start = env.get("CONSUMES", "paused")
         if start == "consuming":
@@ -59,7 +60,7 @@ class Consumer:
         threading.Thread(target=self.run, daemon=True).start()
 
     def page(self) -> "tuple[int, Fields] | None":
-        return None if self.deaf else (200, {"consuming": self.consuming})
+        return None if self.deaf else (200, {"consuming": self.consuming, "since": self.since})
 
     def tell(self, fields: Fields) -> "tuple[int, Fields] | None":
         """Do as an order says, unless one with a later seal came first: that one counts."""
@@ -77,8 +78,12 @@ class Consumer:
     def want(self, *, wanted: bool) -> None:
         self.wanted = wanted
         if wanted:
-            self.consuming = True
+            self.say(consuming=True)
         self.wake.set()
+
+    def say(self, *, consuming: bool) -> None:
+        if consuming is not self.consuming:
+            self.consuming, self.since = consuming, now()
 
     def ask_peers(self) -> None:
         """Do as pods of this revision do, unless somebody says what to do first."""
@@ -103,7 +108,7 @@ class Consumer:
                 self.hold()
             else:
                 self.take_events()
-            self.consuming = self.wanted
+            self.say(consuming=self.wanted)
 
     def take_events(self) -> None:
         if self.broker:
@@ -173,6 +178,10 @@ class Consumer:
             self.write("holders", f"{'took' if alone else 'BESIDE-ANOTHER'} {self.who}")
             self.take_events()
             self.write("holders", f"let-go {self.who}")
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def locked(file: "TextIO") -> bool:

@@ -257,6 +257,37 @@ def test_killed_in_the_middle_of_a_hand_over_there_is_one_holder_in_the_end(sand
     assert not [one for one in queue.holders() if "BESIDE" in one], queue.holders()
 
 
+def test_status_and_why_say_who_consumes_and_that_a_hand_over_is_what_is_waited_for(sandbox, tmp_path):
+    """Every old pod has an event in hand for longer than it is waited for, so the release stands in mid hand-over."""
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "handOver", queue, EVENT_TAKES="30s")
+    app.edit("deployctl.yaml", lambda spec: spec["spec"]["consumes"].update(timeout="2s"))
+    for number in range(6):
+        (queue.folder / "new" / f"{number}").touch()
+    app.cluster.wait(lambda: len(list((queue.folder / "taken").iterdir())) == 6, what="an event in each hand")
+    assert app.release("--promote", "manual").returncode == 4
+    waits = consumers(app)
+    assert (waits["mode"], waits["awaited"]) == ("handOver", False)
+    assert [(one["consuming"], one["paused"]) for one in waits["sides"]] == [(6, 0), (0, 5)]
+    assert all(one["since"] for one in waits["sides"])
+    following = app.start("status", app.name, "-w")
+    assert app.run("promote", app.name).returncode == 4
+    stands = consumers(app)
+    assert [(one["consuming"], one["paused"]) for one in stands["sides"]] == [(6, 0), (0, 6)]
+    said = app.run("why", app.name).stdout
+    assert " may consume still: it was told to stop" in said
+    assert "Consumers (handOver): stable " in said
+    assert ": 6 of 6 pods consume, the last change " in said
+    assert app.run("abort", app.name).returncode == 0
+    _, told = following.communicate(timeout=60)
+    assert "6 of 6 stable, 0 of 6 preview pods consume" in told
+
+
+def consumers(app: PracticeApp) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(app.run("status", app.name, "-o", "json").stdout)
+    return found["release"]["consumers"]  # type: ignore[no-any-return]
+
+
 def test_the_plan_says_who_consumes_and_when(sandbox, tmp_path):
     queue = Queue(tmp_path / "queue")
     app = made(sandbox, tmp_path, "balances", "handOver", queue)
