@@ -20,7 +20,7 @@ from tests.servers.running import scratch
 pytestmark = pytest.mark.gates
 RUNS = ("deployctl/consumers.py", "strategies/consuming.py", "manifests/igaming/consuming.py")
 MODES = {"pauseUntilPromote": {}, "handOver": {"HOLDS": "1"}}
-PODS, PREFETCHED = 6, 1
+PODS, PREFETCHED = 3, 1
 LONGEST_GAP_SECONDS = 8.0  # 1.1 where it was measured; a machine that does other work too takes longer
 USER = "consumers"
 
@@ -81,7 +81,7 @@ def test_the_consumers_of_a_queue_go_over_with_the_release_and_back(sandbox, nod
     """Under handOver the one consumer is exclusive: RabbitMQ itself would refuse another beside it."""
     node.ask("PUT", f"/queues/%2F/{mode}", {"durable": True}).raise_for_status()
     queue = sent_to(node, tmp_path / "queue", mode)
-    app = made(sandbox, tmp_path, "balances", mode, queue, **queue.env, **MODES[mode])
+    app = made(sandbox, tmp_path, "balances", mode, queue, PODS, **queue.env, **MODES[mode])
     app.strategy(keepOld="60s")
     with queue.busy():
         app.cluster.wait(lambda: queue.turns() == ["r1"], what="stable to consume")
@@ -108,7 +108,9 @@ def test_a_queue_of_each_revisions_own_gets_every_event_and_none_is_lost(sandbox
     fanout: dict[str, Any] = {"type": "fanout", "durable": True}
     node.ask("PUT", "/exchanges/%2F/settled", fanout).raise_for_status()
     queue = sent_to(node, tmp_path / "queue", "settlement", "settled")
-    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue, CONSUMES="consuming", **queue.env)
+    app = made(
+        sandbox, tmp_path, "balances", "pauseUntilPromote", queue, PODS, CONSUMES="consuming", **queue.env
+    )
     app.edit(
         "deployctl.yaml",
         lambda spec: spec["spec"].update(

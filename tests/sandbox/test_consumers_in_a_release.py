@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import threading
 import time
@@ -18,8 +17,8 @@ from typing import Any
 import pytest
 
 from deployctl.cluster.api import Request
-from tests.cluster.platform import EXAMPLE, until
-from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.cluster.platform import until
+from tests.sandbox.practice import Practice, PracticeApp, copied
 
 EVENTS_A_SECOND = 100
 PAGE = "/internal/consume"
@@ -91,11 +90,12 @@ class Queue:
         return [" ".join(line.split(" ")[:2]) for line in (self.folder / "holders").read_text().splitlines()]
 
 
-def made(sandbox: Practice, tmp_path: Path, name: str, mode: str, queue: Queue, **env: str) -> PracticeApp:
+def made(
+    sandbox: Practice, tmp_path: Path, name: str, mode: str, queue: Queue, pods: int = 6, **env: str
+) -> PracticeApp:
     """Install a service of the example platform that takes events, and let its pods begin."""
-    shutil.copytree(EXAMPLE / name, tmp_path / name)
-    where = namespace(sandbox, f"events-{abs(hash(str(tmp_path))) % 10**6}")
-    app = PracticeApp(sandbox, where, name, tmp_path / name)  # type: ignore[arg-type]
+    app = copied(sandbox, f"events-{abs(hash(str(tmp_path))) % 10**6}", tmp_path, name)
+    app.edit("deployment.yaml", lambda deployment: deployment["spec"].update(replicas=pods))
     app.env(EVENTS=str(queue.folder), **env)
     app.edit("deployctl.yaml", lambda spec: consuming(spec, mode))
     app.install()
