@@ -20,11 +20,16 @@ from deployctl.observe import Snapshot, holders
 from deployctl.repeated import AT_ONCE
 
 Json = dict[str, Any]
+AGAIN_SECONDS = 2.0  # also where nobody says: that may be ours, who may not ask
 BOUND_SECONDS = 3.0  # nobody is asked later; the last answer may take its own time besides
 
 
 class Overheard(Consumers):
     """What pods say, and nothing that they are told."""
+
+    @property
+    def pause_seconds(self) -> float:
+        return AGAIN_SECONDS
 
     def said(self, pod: Json) -> Word:
         return self.asked(pod)

@@ -208,6 +208,9 @@ def test_who_only_looks_tells_no_pod_anything():
     asking.once()
     assert [one.consumes for one in asking.words().values()] == [True, False]
     assert (pods.orders, pods.woken) == ([], 1)
+    pods.page = Unreachable("nobody answers")
+    asking.once()
+    assert asking.pause_seconds == 2.0
     with pytest.raises(NotImplementedError):
         asking.tell(ONE, consume=False)
 
