@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gates
 RUNS = ("deployctl/consumers.py", "strategies/consuming.py", "manifests/igaming/consuming.py")
 MODES = {"pauseUntilPromote": {}, "handOver": {"HOLDS": "1"}}
 PODS, PREFETCHED = 3, 1
-LONGEST_GAP_SECONDS = 8.0  # 1.1 where it was measured; a machine that does other work too takes longer
+LONGEST_GAP_SECONDS = 8.0  # up to 1.7 where it was measured; a machine that does other work too takes longer
 USER = "consumers"
 
 
