@@ -109,6 +109,16 @@ def test_a_pod_that_does_not_heed_is_told_again_and_its_time_counts_from_the_fir
     assert pods.after(AGAIN_SECONDS)["u1"].late_seconds == 0.5 + 2 * AGAIN_SECONDS
 
 
+def test_who_is_told_to_go_on_before_it_has_stopped_is_as_it_should_be():
+    pods = Pods()
+    pods.after(0.0)
+    pods.deaf = True
+    pods.asking.tell(ONE, consume=False)
+    pods.after(AGAIN_SECONDS)
+    pods.asking.tell(ONE, consume=True)
+    assert pods.after(0.1)["u1"] == Word(consumes=True, unheard="")
+
+
 def test_an_order_that_does_not_arrive_says_why():
     pods = Pods()
     pods.after(0.0)

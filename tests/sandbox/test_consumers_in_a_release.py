@@ -288,6 +288,23 @@ def consumers(app: PracticeApp) -> dict[str, Any]:
     return found["release"]["consumers"]  # type: ignore[no-any-return]
 
 
+def test_who_had_not_stopped_yet_when_the_release_turned_round_goes_on(sandbox, tmp_path):
+    """Old pods are told to stop with an event in hand, and are stable again before they have ended it."""
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue, pods=2, EVENT_TAKES="20s")
+    app.edit("deployctl.yaml", lambda spec: spec["spec"]["consumes"].update(timeout="2s"))
+    refuses = {"name": "refuses", "http": {"path": "/healthz", "expect": 418}}
+    app.edit("deployctl.yaml", lambda spec: spec["spec"]["gates"].update(after=[refuses]))
+    for number in range(2):
+        (queue.folder / "new" / f"{number}").touch()
+    app.cluster.wait(lambda: len(list((queue.folder / "taken").iterdir())) == 2, what="an event in each hand")
+    done = app.release()
+    assert done.returncode == 3, done.stderr
+    app.cluster.wait(lambda: len(queue.handled()) == 2, what="the events to be handled")
+    time.sleep(1)
+    assert says(app) == [True, True]
+
+
 def test_the_plan_says_who_consumes_and_when(sandbox, tmp_path):
     queue = Queue(tmp_path / "queue")
     app = made(sandbox, tmp_path, "balances", "handOver", queue)
