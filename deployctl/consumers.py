@@ -7,6 +7,7 @@ to stay as it is: then it refuses what a process of before, or of a release of b
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -29,11 +30,15 @@ TIMEOUT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What a pod says: whether it consumes, or why that is not known; and for how long it was not as it should be."""
+    """What a pod says: whether it consumes, or why that is not known; and for how long it was not as it should be.
+
+    `since` is the time from which on it is so, where the pod tells that.
+    """
 
     consumes: bool | None = None
     unheard: str = "it was not asked yet"
     late_seconds: float = 0.0
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Consumers(Repeated):
         """Take a word that contradicts what the pod was just told for none; later it stands, for it is told again."""
         order = self._orders.get(uid)
         if order is None or order.consume == said.consumes:
-            return Word(said.consumes, "")
+            return said
         why = (
             order.failed or f"it was told {'to consume' if order.consume else 'to stop'}, and has not done so"
         )
@@ -202,13 +207,23 @@ class Consumers(Repeated):
         if status != 200:
             return Word(None, f"{self.page.path}: {status}")
         try:
-            found = json.loads(body)[self.page.field]
+            page = json.loads(body)
+            found, since = page[self.page.field], page.get("since")
         except (ValueError, LookupError, TypeError):
             return Word(None, f"{self.page.path} has no field {self.page.field}")
         if not isinstance(found, bool):
             return Word(None, f"{self.page.path}: {self.page.field} is neither true nor false")
-        return Word(found, "")
+        return Word(found, "", since=_moment(since))
 
 
 def _uid(pod: Json) -> str:
     return str(pod["metadata"]["uid"])
+
+
+def _moment(text: Any) -> str:
+    """Take a time with its zone, `2026-05-04T10:00:00Z`; anything else says nothing."""
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return ""
+    return at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if at.tzinfo else ""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployctl.cluster.api import Api
+from deployctl.cluster.proxy import through
 from deployctl.cluster.view import View
 from deployctl.gates.stage import Stages
 from deployctl.glance import Glance
 from deployctl.memory import Memory
 from deployctl.observe import Snapshot, Witness, observe
+from deployctl.overheard import Overheard, listening, may_consume
 from deployctl.prepare import selector_of
 from deployctl.record import parse
 from deployctl.render import words
@@ -36,6 +38,7 @@ class Follow:
     story: Story
     clock: Callable[[], float] = time.monotonic
     told: tuple[object, ...] = ()
+    heard: Overheard | None = None  # who consumes, by the pods' own word
 
     def run(self) -> None:
         """Return when no release is in flight any more; at once where none is."""
@@ -43,6 +46,7 @@ class Follow:
             return
         view = View(self.api, self.at.names, selector_of(self.at.look.deployment)).start()
         stages = Stages(view.signal.ring)
+        self.heard = self._listening(view)
         try:
             while memory := (look := view.look()).memory:
                 self._turn(view, look, memory, stages)
@@ -50,6 +54,17 @@ class Follow:
             self._until_written(view)
         finally:
             view.stop()
+            if self.heard:
+                self.heard.stop()
+
+    def _listening(self, view: View) -> Overheard | None:
+        """Make what asks the pods who consumes, where the release tells them to."""
+        page = self.at.memory.consumes if self.at.memory else None
+        if page is None or not page.told:
+            return None
+        look = view.look()
+        proxy = through(self.api, look.deployment["metadata"]["namespace"])
+        return listening(page, proxy, look.services[0], view.signal.ring)
 
     def _until_written(self, view: View) -> None:
         """Give the other process the time to write down how it ended."""
@@ -63,17 +78,29 @@ class Follow:
     def _turn(self, view: View, look: Snapshot, memory: Memory, stages: Stages) -> None:
         gates = self.at.app.spec.gates if self.at.app else None
         gated = frozenset(stage for stage in Stage if gates and getattr(gates, stage.value))
-        seen = observe(look, memory.stable, memory.preview, Witness(gated=gated))
+        witness = replace(self._overheard(look, memory), gated=gated)
+        seen = observe(look, memory.stable, memory.preview, witness)
         self._tell(seen)
         self.story.turn(look, seen, self._step(seen, memory, _stands(view, memory)), stages)
 
+    def _overheard(self, look: Snapshot, memory: Memory) -> Witness:
+        """Have the pods asked who consumes; nothing is made of that until one has said."""
+        if self.heard is None or memory.consumes is None:
+            return Witness()
+        self.heard.ask(may_consume(look, memory))
+        words = self.heard.words()
+        said = any(word.consumes is not None for word in words.values())
+        return Witness(consumers=memory.consumes.consumers if said else None, words=words)
+
     def _tell(self, seen: Observed) -> None:
-        """Tell a change that matters: how far it is, how many pods are meant to be, whom the Services select."""
+        """Tell a change that matters: how far it is, how many pods are meant to be, whom the Services select, who consumes."""
         sizes = seen.stable.desired, seen.preview.desired
-        now = (seen.phase, sizes, seen.services, seen.template, seen.tampered)
+        takers = [any(pod.consumes for pod in side.pods) for side in (seen.stable, seen.preview)]
+        now = (seen.phase, sizes, seen.services, seen.template, seen.tampered, takers)
         if now != self.told and seen.settled and seen.phase:
             self.told = now
-            self.story.note(f"{PHASES[seen.phase]}; {words.stands(seen)}")
+            events = f"; {words.consuming(seen)}" if seen.consumers else ""
+            self.story.note(f"{PHASES[seen.phase]}; {words.stands(seen)}{events}")
 
     def _step(self, seen: Observed, memory: Memory, reason: str) -> Step:
         """Say what comes next: what the last run stopped at, else what the strategy decides on what is seen."""

@@ -21,6 +21,7 @@ from deployctl.workload import DEPLOYMENT, hash_of, kind_of
 
 if TYPE_CHECKING:
     from deployctl.census import Counted
+    from deployctl.consumers import Word
 
 Json = dict[str, Any]
 LABELLED = "app.kubernetes.io/managed-by=deployctl"
@@ -41,6 +42,7 @@ class Glance:
         default_factory=dict
     )  # by the pods' UIDs, while a release is in flight
     counted: Counted | None = None  # where the requests of a release in flight go
+    words: Mapping[str, Word] = field(default_factory=dict)  # who consumes, by the pods' UIDs
 
     @property
     def memory(self) -> Memory | None:
@@ -67,8 +69,10 @@ def glance(api: Api, name: str) -> Glance:
     app = _spec(kept)
     names = names_of(app, api.namespace) if app else guess(api, name)
     look = snapshot(api, names)
-    rounds, counts = _beside(lambda: _rounds(api, look, app), lambda: _counted(api, look, app))
-    return Glance(names, look, kept, lease, api.now(), app, rounds, counts)
+    rounds, counts, words = _beside(
+        lambda: _rounds(api, look, app), lambda: _counted(api, look, app), lambda: _consumers(api, look)
+    )
+    return Glance(names, look, kept, lease, api.now(), app, rounds, counts, words)
 
 
 def _rounds(api: Api, look: Snapshot, app: App | None) -> Mapping[str, Open]:
@@ -80,6 +84,17 @@ def _rounds(api: Api, look: Snapshot, app: App | None) -> Mapping[str, Open]:
 
     namespace = look.deployment["metadata"]["namespace"]
     return asked_once(rounds, through(api, namespace), look.services[0], filter(live, look.pods))
+
+
+def _consumers(api: Api, look: Snapshot) -> Mapping[str, Word]:
+    """Ask the pods of a release in flight whether they consume, where it tells them to."""
+    memory = look.memory
+    if memory is None or memory.consumes is None or not memory.consumes.told:
+        return {}
+    from deployctl.overheard import asked_once, may_consume
+
+    proxy = through(api, look.deployment["metadata"]["namespace"])
+    return asked_once(memory.consumes, proxy, look.services[0], may_consume(look, memory))
 
 
 def _counted(api: Api, look: Snapshot, app: App | None) -> Counted | None:

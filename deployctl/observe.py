@@ -367,6 +367,12 @@ def ending(owner: Json, look: Snapshot) -> list[Json]:
     ]
 
 
+def holders(look: Snapshot, template: str) -> list[Json]:
+    """List the pods of a revision that may consume: the live ones, and those whose processes may still run."""
+    owner = replica_set(look.replica_sets, template)
+    return [*filter(live, pods_of(owner, look)), *ending(owner, look)] if owner else []
+
+
 def pods_of(owner: Json, look: Snapshot) -> list[Json]:
     """List the pods of a revision: a ReplicaSet owns them, of a ControllerRevision they carry the name."""
     if "data" not in owner:

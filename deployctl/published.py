@@ -81,6 +81,34 @@ class Moved(Shown, frozen=True):
     problems: tuple[str, ...] = ()
 
 
+class Consuming(Shown, frozen=True):
+    """How many pods of one side consume events, and how many do not, by their own word.
+
+    `unknown` counts those that do not say, `unheard` is why the first of them does not; `since` is when the last
+    of the others began or stopped, where the app tells.
+    """
+
+    role: Literal["stable", "preview"]
+    hash: str
+    consuming: int
+    paused: int
+    unknown: int = 0
+    unheard: str = ""
+    since: str = ""
+
+
+class Consumers(Shown, frozen=True):
+    """How the app's consumers go over, and who consumes now; of separateGroup only `group`, for nobody is asked.
+
+    `awaited` says that the release waits for pods to begin or to stop.
+    """
+
+    mode: str
+    group: str = ""
+    sides: tuple[Consuming, ...] = ()
+    awaited: bool = False
+
+
 class Release(Shown, frozen=True):
     """A release in flight. `moved` is when it last wrote; `holder` the process that lives, if any."""
 
@@ -102,6 +130,7 @@ class Release(Shown, frozen=True):
     trouble: str = ""
     words: tuple[Word, ...] = ()
     flags: tuple[FlagMoved, ...] = ()
+    consumers: Consumers | None = None  # null where the app's spec has no `consumes`
 
 
 class Last(Shown, frozen=True):

@@ -10,6 +10,7 @@ from deployctl.autoscaling.held import holds
 from deployctl.autoscaling.outlook import by_itself
 from deployctl.autoscaling.through import called
 from deployctl.by_hand import ByHand
+from deployctl.consumers import Word
 from deployctl.glance import Glance, Listed
 from deployctl.lock import fresh, holder_of
 from deployctl.memory import FIELD_MANAGER, HELD_SECONDS, LABEL, Memory
@@ -17,6 +18,7 @@ from deployctl.observe import (
     Open,
     Snapshot,
     Witness,
+    holders,
     live,
     observe,
     owned_by,
@@ -30,6 +32,8 @@ from deployctl.observe import (
 )
 from deployctl.past import moved, said
 from deployctl.published import (
+    Consumers,
+    Consuming,
     Foreign,
     HeldScaler,
     Last,
@@ -45,7 +49,7 @@ from deployctl.record import Entry, Kept
 from deployctl.render import words
 from deployctl.template import digest, images
 from deployctl.workload import HASH, hash_in, hash_of, kind_of, template_in
-from strategies.model import Ask, Observed, Phase, Stage, Stand, Step, Wait
+from strategies.model import Ask, Observed, Phase, Stage, Stand, Step, Tell, Wait
 
 Json = dict[str, Any]
 WRITTEN = (
@@ -122,8 +126,14 @@ def _seen(at: Glance, memory: Memory) -> Observed:
     gates = at.app.spec.gates if at.app else None
     gated = frozenset(stage for stage in Stage if gates and getattr(gates, stage.value))
     patience = at.app.spec.drain.patience if at.app else None
-    witness = Witness(gated=gated, drain=patience, rounds=at.rounds)
+    wanted = memory.consumes.consumers if memory.consumes and _heard(at) else None
+    witness = Witness(gated=gated, drain=patience, rounds=at.rounds, consumers=wanted, words=at.words)
     return observe(at.look, memory.stable, memory.preview, witness)
+
+
+def _heard(at: Glance) -> bool:
+    """Say whether any pod said who consumes: where none does it may be us who may not ask, and the release goes on."""
+    return any(word.consumes is not None for word in at.words.values())
 
 
 def _release(at: Glance, memory: Memory, seen: Observed) -> Release:
@@ -149,6 +159,7 @@ def _release(at: Glance, memory: Memory, seen: Observed) -> Release:
         trouble=seen.preview.trouble or seen.stable.trouble or unplaced(filter(live, at.look.pods)),
         words=said(entry) if entry else (),
         flags=moved(entry) if entry else (),
+        consumers=_consumers(at, memory, seen),
     )
 
 
@@ -164,6 +175,8 @@ def _waits_for(at: Glance, seen: Observed, entry: Entry | None, *, alive: bool) 
             return f"the gates {question.stage.value}"
         case Stand(reason):
             return reason
+        case Tell(pod, consume):
+            return f"{pod} {words.to_consume(consume=consume)}"
         case Wait():
             return words.step(step, seen).removeprefix("waiting for ")
         case _:
@@ -175,6 +188,40 @@ def _step(at: Glance, seen: Observed) -> Step | None:
     if at.app is None or memory is None or memory.strategy != at.app.spec.strategy.kind:
         return None
     return at.app.spec.walk.decide(seen)
+
+
+def _consumers(at: Glance, memory: Memory, seen: Observed) -> Consumers | None:
+    """State who consumes; of a group of the preview's own its name is all there is to say."""
+    page = memory.consumes
+    if page is None:
+        return None
+    group = (page.group or "").replace("${preview}", seen.preview.revision or "${preview}")
+    sides = _consuming(at, "stable", memory.stable), _consuming(at, "preview", memory.preview)
+    match _step(at, seen):
+        case Tell() | Wait("consumers" | "holders"):
+            awaited = True
+        case _:
+            awaited = False
+    return Consumers(page.mode, group, tuple(filter(None, sides)) if page.told else (), awaited)
+
+
+def _consuming(at: Glance, role: Literal["stable", "preview"], template: str) -> Consuming | None:
+    """Count the pods of one side by what they say; None where that side is not there."""
+    owner = replica_set(at.look.replica_sets, template)
+    if owner is None:
+        return None
+    pods = {one["metadata"]["uid"]: one["metadata"]["name"] for one in holders(at.look, template)}
+    said = [(name, at.words.get(uid, Word())) for uid, name in pods.items()]
+    consumes = [word.consumes for _, word in said]
+    return Consuming(
+        role=role,
+        hash=hash_of(owner),
+        consuming=consumes.count(True),
+        paused=consumes.count(False),
+        unknown=consumes.count(None),
+        unheard=next((f"{name}: {word.unheard}" for name, word in said if word.consumes is None), ""),
+        since=max((word.since for _, word in said), default=""),
+    )
 
 
 def _next(at: Glance, seen: Observed | None, release: Release | None) -> tuple[str, ...]:

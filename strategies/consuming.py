@@ -119,7 +119,7 @@ def give_back(seen: Observed) -> Step | None:
         return stop or _wait(patient, "of the preview to consume no more", wanted)
     if held and wanted.exclusive:
         return None
-    return _begin(pod for pod in seen.stable.ready if pod.late_seconds < wanted.seconds)
+    return _begin_again(pod for pod in seen.stable.ready if pod.consumes or pod.late_seconds < wanted.seconds)
 
 
 def taken_back(seen: Observed) -> Step | None:
@@ -135,7 +135,9 @@ def taken_back(seen: Observed) -> Step | None:
     late = next((pod for pod in _idle(seen.stable) if pod.late_seconds >= wanted.seconds), None)
     if late:
         return End(Outcome.DEGRADED, f"{late.name} of stable may consume nothing: {late.unheard}")
-    return _begin(seen.stable.ready) or _wait(_unheard(seen.stable.ready), "of stable to consume", wanted)
+    return _begin_again(seen.stable.ready) or _wait(
+        _unheard(seen.stable.ready), "of stable to consume", wanted
+    )
 
 
 def _over_soon(seen: Observed, held: tuple[Pod, ...]) -> Step:
@@ -164,6 +166,12 @@ def _unheard(pods: tuple[Pod, ...]) -> tuple[Pod, ...]:
 
 def _begin(pods: Iterable[Pod]) -> Step | None:
     return next((Tell(pod.name, consume=True) for pod in pods if pod.consumes is False), None)
+
+
+def _begin_again(pods: Iterable[Pod]) -> Step | None:
+    """Tell who does not consume, and who was told to stop and has not yet: it would stop once it has ended its event."""
+    idle = (pod for pod in pods if pod.consumes is False or (pod.consumes and pod.late_seconds))
+    return next((Tell(pod.name, consume=True) for pod in idle), None)
 
 
 def _stop(pods: tuple[Pod, ...], patience_seconds: float) -> Step | None:

@@ -13,6 +13,7 @@ from deployctl.consumes import Consumes
 from deployctl.errors import LockLost
 from deployctl.gates import About
 from deployctl.gates.kafka import Group, _named
+from deployctl.overheard import BOUND_SECONDS, asked_once, listening
 
 PAGE = Consumes(mode="handOver", path="/internal/consume", at_start="paused")
 ONE, OTHER = ({"metadata": {"name": f"wallet-{number}", "uid": f"u{number}"}} for number in (1, 2))
@@ -108,6 +109,16 @@ def test_a_pod_that_does_not_heed_is_told_again_and_its_time_counts_from_the_fir
     assert pods.after(AGAIN_SECONDS)["u1"].late_seconds == 0.5 + 2 * AGAIN_SECONDS
 
 
+def test_who_is_told_to_go_on_before_it_has_stopped_is_as_it_should_be():
+    pods = Pods()
+    pods.after(0.0)
+    pods.deaf = True
+    pods.asking.tell(ONE, consume=False)
+    pods.after(AGAIN_SECONDS)
+    pods.asking.tell(ONE, consume=True)
+    assert pods.after(0.1)["u1"] == Word(consumes=True, unheard="")
+
+
 def test_an_order_that_does_not_arrive_says_why():
     pods = Pods()
     pods.after(0.0)
@@ -181,6 +192,47 @@ def test_pods_are_asked_soon_where_their_word_is_waited_for():
     assert pods.asking.pause_seconds == INTERVAL_SECONDS
     pods.asking.ask((ONE, OTHER), hurry=True)
     assert pods.asking.pause_seconds == HURRY_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("told", "since"),
+    [
+        ('"2026-05-04T12:00:00+02:00"', "2026-05-04T10:00:00Z"),
+        ('"2026-05-04T10:00:00"', ""),
+        ('"a while ago"', ""),
+        ("12.5", ""),
+        ("null", ""),
+    ],
+)
+def test_a_pod_may_say_since_when(told, since):
+    pods = Pods()
+    pods.page = (200, f'{{"consuming": true, "since": {told}}}'.encode())
+    assert pods.after(0.0)["u1"] == Word(True, "", since=since)
+
+
+def test_who_only_looks_tells_no_pod_anything():
+    pods = Pods()
+    service = {"spec": {"ports": [{"port": 80, "targetPort": 8080}]}}
+    asking = listening(PAGE, pods.get, service, pods.wake)
+    asking._pods, asking._going = (ONE, OTHER), True
+    asking.once()
+    assert [one.consumes for one in asking.words().values()] == [True, False]
+    assert (pods.orders, pods.woken) == ([], 1)
+    pods.page = Unreachable("nobody answers")
+    asking.once()
+    assert asking.pause_seconds == 2.0
+    with pytest.raises(NotImplementedError):
+        asking.tell(ONE, consume=False)
+
+
+def test_one_look_asks_every_pod_once_and_no_longer_than_its_bound():
+    pods = Pods()
+    service = {"spec": {"ports": [{"port": 80, "targetPort": 8080}]}}
+    said = asked_once(PAGE, pods.get, service, (ONE, OTHER))
+    assert (said["u1"].consumes, said["u2"].consumes) == (True, False)
+    late = iter((0.0, BOUND_SECONDS, BOUND_SECONDS))
+    said = asked_once(PAGE, pods.get, service, (ONE, OTHER), lambda: next(late))
+    assert said["u1"] == Word(None, "it was not asked within 3s")
 
 
 def test_who_is_gone_is_forgotten():

@@ -5,24 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from msgspec import Meta
-
+from deployctl.cluster.paths import path
 from deployctl.errors import DeployctlError, UsageError
 from deployctl.flags.keeping import Format, Keeping, Text
 from deployctl.gates import Asked
+from deployctl.object_names import key_of, object_name
 
 Json = dict[str, Any]
-Name = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
-        max_length=253,
-        extra={"expected": "the name of a ConfigMap"},
-    ),
-]
-Key = Annotated[
-    str, Meta(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253, extra={"expected": "a key of its data"})
-]
+Name = Annotated[str, object_name("the name of a ConfigMap")]
+Key = Annotated[str, key_of("a key of its data")]
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,7 @@ class ConfigMap(Keeping):
         )
 
     def _path(self, asked: Asked) -> str:
-        return f"/api/v1/namespaces/{asked.about.namespace}/configmaps/{self.name}"
+        return path(asked.about.namespace, "configmaps", self.name)
 
 
 def _by(found: Json) -> str:

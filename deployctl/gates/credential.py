@@ -19,6 +19,7 @@ from msgspec import Meta
 from deployctl.errors import DeployctlError
 from deployctl.foreign import printable
 from deployctl.gates import Asked
+from deployctl.object_names import key_of, object_name
 from deployctl.secrecy import HIDDEN
 
 MOST_BYTES = 65536  # a token or a key, never a file that never ends
@@ -28,17 +29,8 @@ Variable = Annotated[
     str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$", extra={"expected": "the name of an environment variable"})
 ]
 FilePath = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]+$", extra={"expected": "the path of a file"})]
-SecretName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
-        max_length=253,
-        extra={"expected": "the name of a Kubernetes Secret"},
-    ),
-]
-SecretField = Annotated[
-    str, Meta(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253, extra={"expected": "a key of the Secret"})
-]
+SecretName = Annotated[str, object_name("the name of a Kubernetes Secret")]
+SecretField = Annotated[str, key_of("a key of the Secret")]
 
 
 class Revealed:

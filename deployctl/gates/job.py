@@ -20,6 +20,7 @@ from deployctl.foreign import printable
 from deployctl.gates import Asked
 from deployctl.gates.credential import Revealed, Variable
 from deployctl.gates.fetch import cut
+from deployctl.object_names import object_name
 from strategies.analysis import Answer, Measurement
 
 Json = dict[str, Any]
@@ -31,14 +32,7 @@ BATCH = "/apis/batch/v1"
 
 Word = Annotated[str, Meta(min_length=1)]
 Argv = Annotated[tuple[Word, ...], Meta(extra={"expected": "a list that begins with the path of a program"})]
-ObjectName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
-        max_length=52,
-        extra={"expected": "the name of a CronJob"},
-    ),
-]
+ObjectName = Annotated[str, object_name("the name of a CronJob", most=52)]
 
 
 @dataclass(frozen=True)

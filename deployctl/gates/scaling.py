@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from deployctl.cluster.paths import path
 from deployctl.errors import DeployctlError
 from deployctl.gates import Asked
 from deployctl.gates.peers import Connections
 from deployctl.workload import RESOURCES
 
-AUTOSCALING, APPS = "/apis/autoscaling/v2", "/apis/apps/v1"
 RIGHT = "list horizontalpodautoscalers.autoscaling, where `connections` gives no maxReplicas"
 
 
@@ -28,7 +28,7 @@ def sized(wanted: Connections | None, asked: Asked) -> Connections | None:
 
 def _autoscaled(asked: Asked) -> Iterator[int]:
     """List maxReplicas of every autoscaler of the workload."""
-    where = f"{AUTOSCALING}/namespaces/{asked.about.namespace}/horizontalpodautoscalers"
+    where = path(asked.about.namespace, "horizontalpodautoscalers")
     for one in asked.cluster.get(where)["items"]:
         target = one["spec"]["scaleTargetRef"]
         if (target["kind"], target["name"]) == (asked.about.kind, asked.about.workload):
@@ -38,5 +38,5 @@ def _autoscaled(asked: Asked) -> Iterator[int]:
 def _replicas(asked: Asked) -> int:
     """Read the size of a workload that nobody scales; 1 is what it is gated at where it stands at 0."""
     about = asked.about
-    where = f"{APPS}/namespaces/{about.namespace}/{RESOURCES[about.kind]}/{about.workload}"
+    where = path(about.namespace, RESOURCES[about.kind], about.workload)
     return max(1, int(asked.cluster.get(where)["spec"].get("replicas", 1)))

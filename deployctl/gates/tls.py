@@ -21,6 +21,7 @@ from deployctl.gates.extra import need
 from deployctl.gates.fetch import cut
 from deployctl.gates.http import Port, PortName
 from deployctl.gates.reach import Address, Socket, check_address, each, parted
+from deployctl.object_names import object_name
 from strategies.analysis import Answer, Measurement
 
 Json = dict[str, Any]
@@ -33,9 +34,7 @@ HostName = Annotated[
     str,
     Meta(pattern=r"^[A-Za-z0-9*_.-]+$", max_length=253, extra={"expected": "a name such as wallet.example"}),
 ]
-ObjectName = Annotated[
-    str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253, extra={"expected": "a name"})
-]
+ObjectName = Annotated[str, object_name("a name")]
 Version = Literal["1.2", "1.3"]
 
 

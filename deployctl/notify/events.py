@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deployctl.cluster.paths import path
 from deployctl.errors import DeployctlError, Forbidden
 from deployctl.gates import Asked
 from deployctl.notify import BAD, Notice
+from deployctl.workload import RESOURCES
 
 MOST_LETTERS = 1000  # the API takes 1024 of a note
 
@@ -20,11 +22,10 @@ class Events:
     RIGHTS: ClassVar = ("create of events",)
 
     def tell(self, notice: Notice, asked: Asked) -> None:
-        plural = f"{notice.kind.lower()}s"
-        where = f"/apis/apps/v1/namespaces/{notice.namespace}/{plural}/{notice.workload}"
+        where = path(notice.namespace, RESOURCES[notice.kind], notice.workload)
         try:
             uid = asked.cluster.get(where)["metadata"]["uid"]
-            asked.cluster.post(f"/api/v1/namespaces/{notice.namespace}/events", event(notice, uid))
+            asked.cluster.post(path(notice.namespace, "events"), event(notice, uid))
         except Forbidden as error:
             raise DeployctlError(f"events are left out: {error}; docs/rbac.md has the right") from error
 

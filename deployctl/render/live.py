@@ -69,6 +69,7 @@ class Frame:
             self._side("stable", seen.stable, width),
             self._side("preview", seen.preview, width),
             self._share(width),
+            *self._events(),
             *self._gates(),
             self._now(width),
             *([[(_label("keys"), "dim"), (self.foot, "")]] if self.foot else []),
@@ -120,6 +121,12 @@ class Frame:
         if not any(side.carries for side in (self.seen.stable, self.seen.preview)):
             bar = [(self.marks.empty * size, "red")]
         return [(_label("traffic"), "dim"), *bar, (f"  {100 - share}% stable, {share}% preview", "")]
+
+    def _events(self) -> Iterator[Row]:
+        """Say who consumes events, where pods are told to, and whether no two revisions may."""
+        if wanted := self.seen.consumers:
+            mode = "handOver" if wanted.exclusive else "pauseUntilPromote"
+            yield [(_label("events"), "dim"), (f"{mode}: {words.consuming(self.seen)}", "")]
 
     def _gates(self) -> Iterator[Row]:
         """Draw the gates asked last, with how far each has come and what it said last."""

@@ -5,7 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
-from deployctl.published import HeldScaler, Moved, Release, Revision, Status, Statuses, Traffic, Word
+from deployctl.published import (
+    Consumers,
+    Consuming,
+    HeldScaler,
+    Moved,
+    Release,
+    Revision,
+    Status,
+    Statuses,
+    Traffic,
+    Word,
+)
 from deployctl.render import words
 from deployctl.render.words import age
 from deployctl.spoken import because, harmless
@@ -64,6 +75,8 @@ def _sections(one: Status) -> Iterator[str]:
         yield from ("", "gates", *(f"  {gate}" for gate in one.release.gates))
     if one.release and one.release.flags:
         yield from ("", "flags, by the record", *(f"  {words.flag(each)}" for each in one.release.flags))
+    if one.release and one.release.consumers:
+        yield from ("", *_consumers(one.release.consumers, one.now))
     if one.held:
         yield from ("", "autoscaling", *(f"  {_held(each)}" for each in one.held))
     if one.foreign:
@@ -201,6 +214,27 @@ def _ours(one: Traffic) -> str:
     return ", ".join(filter(None, (pinned, "only labelled pods serve" if one.valve else "")))
 
 
+def _consumers(one: Consumers, now: str) -> Iterator[str]:
+    """Tell who consumes events, in which mode: a line a side."""
+    yield f"consumers, {one.mode}"
+    if one.group:
+        yield f"  {_apart(one)}"
+    yield from (f"  {_consuming(side, now)}" for side in one.sides)
+
+
+def _apart(one: Consumers) -> str:
+    return f"the preview consumes in group {one.group}: each event is handled by both revisions"
+
+
+def _consuming(one: Consuming, now: str) -> str:
+    """Write `stable 5f94844648: 2 of 3 pods consume, 1 does not say (wallet-1: it has no such port)`."""
+    pods = one.consuming + one.paused + one.unknown
+    said = f"{one.role} {one.hash}: {one.consuming} of {pods} pod{'s' * (pods != 1)} consume"
+    mute = f"{one.unknown} do{'es' * (one.unknown == 1)} not say ({one.unheard})" if one.unknown else ""
+    last = f"the last change {since(one.since, now)} ago" if one.since else ""
+    return ", ".join(filter(None, (said, mute, last)))
+
+
 def _held(one: HeldScaler) -> str:
     """Write who keeps an autoscaler up: `... wants 14, and is held at 20 by release 4f0c until it is over`."""
     until = one.until or ("it is over" if one.holder.startswith("release ") else "it is given back")
@@ -251,6 +285,7 @@ def _sentences(one: Status) -> Iterator[str]:
         yield f"The reason that was given is {given}"
     yield from map(_capital, list(_running(one, release))[1:])
     yield _capital(_standing(one, release))
+    yield from _handed_over(release.consumers, one.now)
     yield from map(_held, one.held)
     if release.gates:
         yield f"Gate {release.gates[-1]}"
@@ -261,6 +296,13 @@ def _sentences(one: Status) -> Iterator[str]:
     )
     if one.next:
         yield f"Next: {' or '.join(f'`{command}`' for command in one.next)}"
+
+
+def _handed_over(consumers: Consumers | None, now: str) -> Iterator[str]:
+    """Tell who consumes, where that is what is waited for."""
+    if consumers and consumers.awaited:
+        sides = "; ".join(_consuming(side, now) for side in consumers.sides)
+        yield f"Consumers ({consumers.mode}): {sides}"
 
 
 def _capital(sentence: str) -> str:

@@ -24,6 +24,7 @@ from strategies.model import (
     Pause,
     Phase,
     Pin,
+    Pod,
     Rehold,
     Restore,
     Return,
@@ -81,7 +82,7 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
         case Clean(pod):
             return f"clean {pod}: nothing of ours stays on it"
         case Tell(pod, consume):
-            return f"tell {pod} {_to_consume(consume=consume)}"
+            return f"tell {pod} {to_consume(consume=consume)}"
         case Finish():
             old = f"retire the old side: {counted(len(seen.stable.pods))}"
             return "every pod is new; only what is ours is left to take off" if _ranked(seen) else old
@@ -96,7 +97,8 @@ def did(action: Action, seen: Observed) -> str:  # noqa: C901, PLR0912 - one lin
             return f"restore the user's settings; {'promoted' if outcome is Outcome.PROMOTED else 'back on stable'}"
 
 
-def _to_consume(*, consume: bool) -> str:
+def to_consume(*, consume: bool) -> str:
+    """Say what a pod is told."""
     return "to consume" if consume else "to consume no more"
 
 
@@ -144,7 +146,7 @@ def about(one: tuple[Action, Observed]) -> str:
         case Discard(pod) if any(pod == each.name and each.connected for each in seen.stable.pods):
             return "shake off"
         case Tell(_, consume):
-            return _to_consume(consume=consume)
+            return to_consume(consume=consume)
         case _:
             return type(action).__name__.lower()
 
@@ -257,6 +259,18 @@ def traffic(seen: Observed) -> str:
     )
 
 
+def consuming(seen: Observed) -> str:
+    """Say how many pods of each side consume events: `3 of 3 stable, 0 of 2 preview pods consume`."""
+    sides = ("stable", seen.stable), ("preview", seen.preview)
+    return f"{', '.join(_consuming(name, (*one.pods, *one.ending)) for name, one in sides)} pods consume"
+
+
+def _consuming(name: str, pods: tuple[Pod, ...]) -> str:
+    mute = sum(pod.consumes is None for pod in pods)
+    said = f"{sum(bool(pod.consumes) for pod in pods)} of {len(pods)} {name}"
+    return f"{said} ({mute} unknown)" if mute else said
+
+
 def percent(seen: Observed) -> int:
     """Give the preview's share of new connections: its part of the ready endpoints."""
     old = sum(bool(pod.endpoints) for pod in seen.stable.pods)
@@ -324,7 +338,7 @@ def planned(step: Step, workload: str = "Deployment") -> str:  # noqa: C901, PLR
             return "clean {n}: nothing of ours stays"
         case Tell(pod, consume):
             side = "the preview" if pod.startswith("preview") else "the old side"
-            return f"tell {{n}} of {side} {_to_consume(consume=consume)}, and see that they do"
+            return f"tell {{n}} of {side} {to_consume(consume=consume)}, and see that they do"
         case Ask(question, pods):
             return f"ask the gates {question.stage.value}, of {counted(len(pods))}"
         case Wait(key, _, _, unbroken):

@@ -8,7 +8,12 @@ and not handled when the process ends is lost; so a pod that is told to stop end
                                 {"consume": true, "seal": "..."}
     BROKER=                     takes them from Kafka instead, such as 127.0.0.1:9092/bets/settlement for a topic and
                                 a group, and leaves the group when it stops; needs the package confluent_kafka
-    PACKAGES=                   a folder in which that package is, where it is not among those of the interpreter
+    AMQP=                       takes them from RabbitMQ instead, such as amqp://user:password@127.0.0.1:5672/bets for a
+                                queue, one at a time, and is no consumer of it any more when it stops; with HOLDS the
+                                exclusive one; needs the package pika
+    FANOUT=                     an exchange: the queue is then one of the revision's own, `bets-r2`, that gets a copy of
+                                each event and goes with its last consumer
+    PACKAGES=                   a folder in which such a package is, where it is not among those of the interpreter
     EVENT_TAKES=5ms             how long one takes
     CONSUMES=paused             or `asPeers`: from the start where a pod of its revision behind PEERS_URL does;
                                 or `consuming`: from the start, which no release can allow
@@ -17,7 +22,7 @@ and not handled when the process ends is lost; so a pod that is told to stop end
                                 revisions by nobody's care but the release's; `holders` tells who took and let go
     CONSUME_DEAF=               GET /internal/consume never answers, POST neither
 
-GET /internal/consume says `consuming`, true also for a pod that waits for its turn to hold.
+GET /internal/consume says `consuming`, true also for a pod that waits for its turn to hold, and `since` when.
 """
 
 import fcntl
@@ -33,11 +38,13 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from app import Settings
+    from pika.adapters.blocking_connection import BlockingChannel
 
 Fields = dict[str, object]
 IDLE_SECONDS = 0.005
 PEERS_SECONDS = 0.5
 POLL_SECONDS = 0.1
+ACCESS_REFUSED = 403  # AMQP's reply to a consumer beside an exclusive one
 
 
 class Consumer:
@@ -45,11 +52,15 @@ class Consumer:
 
     def __init__(self, settings: "Settings", env: dict[str, str], event_seconds: float) -> None:
         self.settings, self.folder, self.event_seconds = settings, Path(env["EVENTS"]), event_seconds
+        self.amqp, self.fanout = env.get("AMQP", ""), env.get("FANOUT", "")
         self.broker, self.packages = env.get("BROKER", ""), env.get("PACKAGES", "")
         self.holds, self.peers = bool(env.get("HOLDS")), env.get("PEERS_URL", "")
         self.deaf = bool(env.get("CONSUME_DEAF"))
         self.told, self.seal = False, ""
+        for name in ("new", "taken"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
         self.consuming = self.wanted = False
+        self.since = now()
         self.wake = threading.Event()
         start = env.get("CONSUMES", "paused")
         if start == "consuming":
@@ -59,7 +70,7 @@ class Consumer:
         threading.Thread(target=self.run, daemon=True).start()
 
     def page(self) -> "tuple[int, Fields] | None":
-        return None if self.deaf else (200, {"consuming": self.consuming})
+        return None if self.deaf else (200, {"consuming": self.consuming, "since": self.since})
 
     def tell(self, fields: Fields) -> "tuple[int, Fields] | None":
         """Do as an order says, unless one with a later seal came first: that one counts."""
@@ -77,8 +88,12 @@ class Consumer:
     def want(self, *, wanted: bool) -> None:
         self.wanted = wanted
         if wanted:
-            self.consuming = True
+            self.say(consuming=True)
         self.wake.set()
+
+    def say(self, *, consuming: bool) -> None:
+        if consuming is not self.consuming:
+            self.consuming, self.since = consuming, now()
 
     def ask_peers(self) -> None:
         """Do as pods of this revision do, unless somebody says what to do first."""
@@ -99,15 +114,17 @@ class Consumer:
         while True:
             self.wake.wait()
             self.wake.clear()
-            if self.holds:
+            if self.holds and not self.amqp:
                 self.hold()
             else:
                 self.take_events()
-            self.consuming = self.wanted
+            self.say(consuming=self.wanted)
 
     def take_events(self) -> None:
         if self.broker:
             self.take_from_broker()
+        elif self.amqp:
+            self.take_from_rabbitmq()
         while self.wanted:
             if not self.take_one():
                 time.sleep(IDLE_SECONDS)
@@ -126,10 +143,13 @@ class Consumer:
             return True
         return False
 
-    def take_from_broker(self) -> None:
-        """Be a member of the group while it is wanted, and leave it before that is said to be over."""
+    def find_packages(self) -> None:
         if self.packages and self.packages not in sys.path:
             sys.path.append(self.packages)
+
+    def take_from_broker(self) -> None:
+        """Be a member of the group while it is wanted, and leave it before that is said to be over."""
+        self.find_packages()
         from confluent_kafka import Consumer as Member
 
         address, topic, group = self.broker.split("/")
@@ -146,12 +166,44 @@ class Consumer:
         finally:
             member.close()
 
+    def take_from_rabbitmq(self) -> None:
+        """Be a consumer of the queue while it is wanted; where somebody else is the exclusive one, wait for its end."""
+        self.find_packages()
+        import pika
+        from pika.exceptions import ChannelClosedByBroker
+
+        address, _, queue = self.amqp.rpartition("/")
+        with pika.BlockingConnection(pika.URLParameters(address)) as line:
+            while self.wanted:
+                try:
+                    self.take_deliveries(line.channel(), queue)
+                except ChannelClosedByBroker as error:
+                    if error.reply_code != ACCESS_REFUSED:
+                        raise
+                    line.sleep(POLL_SECONDS)
+
+    def take_deliveries(self, channel: "BlockingChannel", queue: str) -> None:
+        """Handle one message after the other; one that was sent and not begun when it stops goes back to the queue."""
+        channel.basic_qos(prefetch_count=1)
+        if self.fanout:
+            queue = f"{queue}-{self.settings.revision}"
+            channel.queue_declare(queue, auto_delete=True)
+            channel.queue_bind(queue, self.fanout)
+        for sent, _, body in channel.consume(queue, exclusive=self.holds, inactivity_timeout=POLL_SECONDS):
+            if not self.wanted:
+                break
+            if sent is not None and body is not None:
+                time.sleep(self.event_seconds)
+                self.handled(body.decode(), again=sent.redelivered)
+                channel.basic_ack(sent.delivery_tag)
+        channel.cancel()
+
     @property
     def who(self) -> str:
         return f"{self.settings.revision} {self.settings.pod}"
 
-    def handled(self, event: str) -> None:
-        self.write("handled", f"{event} {self.who} {time.time():.3f}")
+    def handled(self, event: str, *, again: bool = False) -> None:
+        self.write("handled", f"{event} {self.who} {time.time():.3f}{' redelivered' * again}")
 
     def write(self, file: str, line: str) -> None:
         """Add a line to a file that all pods write to; so short a write is whole (O_APPEND)."""
@@ -173,6 +225,10 @@ class Consumer:
             self.write("holders", f"{'took' if alone else 'BESIDE-ANOTHER'} {self.who}")
             self.take_events()
             self.write("holders", f"let-go {self.who}")
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def locked(file: "TextIO") -> bool:

@@ -1,7 +1,7 @@
 """Names the tests on real servers that a change calls for: `python -m tests.gates.changed`, one file a line.
 
-A test file is called for where a module that it imports, or that one imports, has changed; so a file that all
-of them share calls for all. All is also the answer where nothing says what there was before.
+A test file is called for where a module that it imports, or that one imports, has changed, or a file of those that it
+says its processes run (`RUNS`); so a file that all of them share calls for all. All is also the answer where nothing says what there was before.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def behind(test: str) -> frozenset[str]:
 
 
 def _imported(file: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+    whole = ast.parse((ROOT / file).read_text())
+    yield from _run(whole)
+    for node in ast.walk(whole):
         if isinstance(node, ast.Import):
             names = [one.name for one in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -62,6 +64,17 @@ def _imported(file: str) -> Iterator[str]:
             continue
         for name in names:
             yield from _files(name)
+
+
+def _run(whole: ast.Module) -> Iterator[str]:
+    """List what a test says that its processes run: `RUNS = ("deployctl/consumers.py",)`."""
+    for node in whole.body:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id == "RUNS"
+        ):
+            yield from ast.literal_eval(node.value)
 
 
 def _files(name: str) -> Iterator[str]:

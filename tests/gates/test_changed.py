@@ -41,6 +41,14 @@ def test_the_way_a_server_is_started_calls_for_its_tests():
     assert set(called_for(["tests/servers/galera.py"])) == {GALERA, "tests/gates/test_protected.py"}
 
 
+@pytest.mark.parametrize(
+    "file", ["deployctl/consumers.py", "strategies/consuming.py", "manifests/igaming/consuming.py"]
+)
+def test_what_the_processes_of_a_test_run_calls_for_it(file):
+    hand_overs = {"tests/gates/test_kafka_hand_over.py", "tests/gates/test_rabbitmq_hand_over.py"}
+    assert set(called_for([file])) >= hand_overs
+
+
 def test_a_part_of_a_package_calls_for_the_packages_tests():
     assert "tests/gates/test_postgres.py" in called_for(["deployctl/gates/postgres/budget.py"])
 

@@ -18,6 +18,7 @@ from tests.servers import kafka
 from tests.servers.running import scratch
 
 pytestmark = pytest.mark.gates
+RUNS = ("deployctl/consumers.py", "strategies/consuming.py", "manifests/igaming/consuming.py")
 GROUP, MODES = "settlement", ("pauseUntilPromote", "handOver")
 
 

@@ -90,6 +90,7 @@ def pod(owner: str, number: int, *, ready: bool = True, labelled: bool = False) 
     return {
         "metadata": {
             "name": f"wallet-{owner}-{number}",
+            "uid": f"{owner}-{number}",
             "labels": labels,
             "creationTimestamp": "2026-05-04T10:00:00Z",
             "ownerReferences": [{"uid": owner}],

@@ -9,7 +9,7 @@ import pytest
 
 from deployctl.render.live import ASCII, Frame, Live
 from strategies.blue_green import BlueGreen
-from strategies.model import Ask, Observed, Phase, Pod, Question, Service, Side, Stage, Wait
+from strategies.model import Ask, Consumers, Observed, Phase, Pod, Question, Service, Side, Stage, Wait
 from strategies.rolling import Rolling
 from strategies.simulator import World
 from tests.render.stories import Clock, asking, stages, tell
@@ -45,6 +45,17 @@ def test_gates_are_shown_with_their_count_and_what_was_seen_last() -> None:
         "after    ? smoke 2/6  /healthz: pass",
         "now      asking the gates after, of 1 pod (for 4s)",
     ]
+
+
+def test_who_consumes_has_a_row_where_pods_are_told_to() -> None:
+    old = tuple(replace(pod, consumes=True) for pod in STABLE.pods)
+    new = replace(PREVIEW, pods=(Pod("n0"), Pod("n1", consumes=None)))
+    seen = replace(TRYING, stable=replace(STABLE, pods=old), preview=new, consumers=Consumers(exclusive=True))
+    rows = drawn(Frame("wallet", seen, COMING, stages())).splitlines()
+    assert rows[4] == "events   handOver: 3 of 3 stable, 0 of 2 preview (1 unknown) pods consume"
+    assert "pauseUntilPromote" in drawn(
+        Frame("wallet", replace(seen, consumers=Consumers()), COMING, stages())
+    )
 
 
 def test_a_countdown_is_told_where_the_end_is_known() -> None:

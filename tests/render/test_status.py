@@ -11,6 +11,8 @@ import msgspec
 from deployctl.autoscaling.held import Hold, take
 from deployctl.cli.looking import plain
 from deployctl.cluster.view import Names
+from deployctl.consumers import Word as Says
+from deployctl.consumes import Consumes
 from deployctl.glance import Glance, Listed
 from deployctl.observe import Snapshot
 from deployctl.published import Status
@@ -299,3 +301,81 @@ def test_an_autoscaler_is_put_back_by_hand_last() -> None:
 def test_a_hold_that_a_dead_process_left_is_told_at_rest() -> None:
     one = glanced(held(at_rest()))
     assert "is held at 20 by release 4f0c" in why(one)
+
+
+def consuming(look: Snapshot, consumes: Consumes, words: dict[str, Says] | None = None) -> Status:
+    """Give the status of a release whose pods say these words; its spec is on record."""
+    assert look.memory
+    memory = msgspec.structs.replace(look.memory, consumes=consumes)
+    there = replace(look, deployment=deployment(memory=memory))
+    return status(Glance(NAMES, there, Kept(releases=(entry(),)), None, NOW, SPEC, words=words or {}))
+
+
+SPEC = from_canonical(
+    {
+        "apiVersion": "deployctl.dev/v1alpha1",
+        "kind": "App",
+        "metadata": {"name": "wallet"},
+        "spec": {"workload": {"deployment": "wallet", "services": ["wallet"]}, "strategy": {"blueGreen": {}}},
+    }
+)
+HANDS_OVER = Consumes(mode="handOver", path="/internal/consume", port=8080, at_start="paused")
+TAKES = Says(consumes=True, unheard="", since="2026-05-04T09:00:00Z")
+STOPPED = Says(consumes=False, unheard="", since="2026-05-04T10:04:48Z")
+MUTE = Says(None, "/internal/consume: 404")
+
+
+def test_who_consumes_is_told_by_what_the_pods_say() -> None:
+    words = {f"{OLD}-{number}": TAKES for number in range(3)} | {f"{NEW}-0": STOPPED, f"{NEW}-1": MUTE}
+    one = consuming(waiting(), HANDS_OVER, words)
+    assert text(one).partition("consumers, ")[2].splitlines()[:3] == [
+        "handOver",
+        f"  stable {OLD}: 3 of 3 pods consume, the last change 65m ago",
+        f"  preview {NEW}: 0 of 2 pods consume, 1 does not say (wallet-{NEW}-1: /internal/consume: 404), the last change 12s ago",
+    ]
+    assert plain(one)["release"]["consumers"]["sides"][0] == {
+        "role": "stable",
+        "hash": OLD,
+        "consuming": 3,
+        "paused": 0,
+        "unknown": 0,
+        "unheard": "",
+        "since": "2026-05-04T09:00:00Z",
+    }
+
+
+def test_why_tells_who_consumes_where_a_hand_over_is_waited_for() -> None:
+    words = {f"{NEW}-{number}": STOPPED for number in range(3)} | {
+        f"{OLD}-0": STOPPED,
+        f"{OLD}-1": TAKES,
+        f"{OLD}-2": MUTE,
+    }
+    said = why(consuming(shifted(), HANDS_OVER, words))
+    assert f"Waits for wallet-{OLD}-1 to consume no more." in said
+    assert (
+        f"Consumers (handOver): stable {OLD}: 1 of 3 pods consume, 1 does not say (wallet-{OLD}-2: " in said
+    )
+    assert f"; preview {NEW}: 0 of 3 pods consume, the last change 12s ago." in said
+
+
+def test_why_is_silent_on_consumers_where_nobody_waits_for_them() -> None:
+    words = {f"{OLD}-{number}": STOPPED for number in range(3)} | {
+        f"{NEW}-{number}": TAKES for number in range(3)
+    }
+    one = consuming(shifted(), HANDS_OVER, words)
+    assert "Consumers (" not in why(one)
+    assert f"preview {NEW}: 3 of 3 pods consume" in text(one)
+
+
+def test_where_no_pod_may_be_asked_nothing_is_concluded_from_that() -> None:
+    one = consuming(shifted(), HANDS_OVER, {f"{OLD}-{number}": MUTE for number in range(3)})
+    assert "0 of 3 pods consume, 3 do not say" in text(one)
+    assert "consume" not in (one.release.waits_for if one.release else "consume")
+
+
+def test_a_group_of_the_previews_own_is_named_and_no_pod_counted() -> None:
+    one = text(consuming(waiting(), Consumes(mode="separateGroup", group="settlement-${preview}", port=8080)))
+    assert (
+        f"consumers, separateGroup\n  the preview consumes in group settlement-{NEW}: each event is handled by both revisions\n"
+        in one
+    )

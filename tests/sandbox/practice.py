@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 import yaml
 
 from deployctl.cluster.api import Api, NotFound, Request
@@ -21,7 +24,7 @@ from deployctl.sandbox.load import Load
 from deployctl.sandbox.practice.home import Home
 from deployctl.sandbox.resources import BY_KIND, RESOURCES
 from tests.cluster.bed.layout import REPOSITORY
-from tests.cluster.platform import App
+from tests.cluster.platform import EXAMPLE, App
 
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -145,3 +148,24 @@ def namespace(sandbox: Practice, name: str) -> str:
     except NotFound:
         sandbox.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
     return name
+
+
+def copied(sandbox: Practice, where: str, folder: Path, name: str = "balances") -> PracticeApp:
+    """Give a service of the example platform with files of its own in a folder, and a namespace; not yet installed."""
+    shutil.copytree(EXAMPLE / name, folder / name)
+    return PracticeApp(sandbox, namespace(sandbox, where), name, folder / name)  # type: ignore[arg-type]
+
+
+@contextmanager
+def balances(folders: pytest.TempPathFactory, *, pods: int = 1, **strategy: Any) -> Iterator[PracticeApp]:
+    """Give the app balances, installed in a sandbox of its own, small and without gates after the shift."""
+    sandbox = Practice(folders.mktemp("sandbox"))
+    try:
+        one = copied(sandbox, "igaming", folders.mktemp("app"))
+        one.strategy(**{"keepOld": "0s", **strategy})
+        one.edit("deployment.yaml", lambda each: each["spec"].update(replicas=pods))
+        one.edit("deployctl.yaml", lambda each: each["spec"]["gates"].pop("after"))
+        one.install()
+        yield one
+    finally:
+        sandbox.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,23 +10,14 @@ from xml.etree.ElementTree import parse
 
 import pytest
 
-from tests.cluster.platform import EXAMPLE
-from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.sandbox.practice import PracticeApp, balances
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeApp]:
-    folder = tmp_path_factory.mktemp("balances") / "app"
-    shutil.copytree(EXAMPLE / "balances", folder)
-    sandbox = Practice(tmp_path_factory.mktemp("sandbox"))
-    one = PracticeApp(sandbox, namespace(sandbox, "igaming"), "balances", folder)  # type: ignore[arg-type]
-    one.strategy(keepOld="0s")
-    one.edit("deployment.yaml", lambda each: each["spec"].update(replicas=1))
-    one.edit("deployctl.yaml", lambda each: each["spec"]["gates"].pop("after"))
-    one.install()
-    one.env(HEALTHZ_STATUS="500")
-    yield one
-    sandbox.close()
+    with balances(tmp_path_factory) as one:
+        one.env(HEALTHZ_STATUS="500")
+        yield one
 
 
 def refused(app: PracticeApp, folder: Path, *words: str, **env: str) -> CompletedProcess[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import threading
 import time
@@ -18,8 +17,8 @@ from typing import Any
 import pytest
 
 from deployctl.cluster.api import Request
-from tests.cluster.platform import EXAMPLE, until
-from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.cluster.platform import until
+from tests.sandbox.practice import Practice, PracticeApp, copied
 
 EVENTS_A_SECOND = 100
 PAGE = "/internal/consume"
@@ -91,11 +90,12 @@ class Queue:
         return [" ".join(line.split(" ")[:2]) for line in (self.folder / "holders").read_text().splitlines()]
 
 
-def made(sandbox: Practice, tmp_path: Path, name: str, mode: str, queue: Queue, **env: str) -> PracticeApp:
+def made(
+    sandbox: Practice, tmp_path: Path, name: str, mode: str, queue: Queue, pods: int = 6, **env: str
+) -> PracticeApp:
     """Install a service of the example platform that takes events, and let its pods begin."""
-    shutil.copytree(EXAMPLE / name, tmp_path / name)
-    where = namespace(sandbox, f"events-{abs(hash(str(tmp_path))) % 10**6}")
-    app = PracticeApp(sandbox, where, name, tmp_path / name)  # type: ignore[arg-type]
+    app = copied(sandbox, f"events-{abs(hash(str(tmp_path))) % 10**6}", tmp_path, name)
+    app.edit("deployment.yaml", lambda deployment: deployment["spec"].update(replicas=pods))
     app.env(EVENTS=str(queue.folder), **env)
     app.edit("deployctl.yaml", lambda spec: consuming(spec, mode))
     app.install()
@@ -255,6 +255,54 @@ def test_killed_in_the_middle_of_a_hand_over_there_is_one_holder_in_the_end(sand
     assert queue.turns()[-1] == ends
     assert queue.wrong() == {"lost": 0, "twice": 0}
     assert not [one for one in queue.holders() if "BESIDE" in one], queue.holders()
+
+
+def test_status_and_why_say_who_consumes_and_that_a_hand_over_is_what_is_waited_for(sandbox, tmp_path):
+    """Every old pod has an event in hand for longer than it is waited for, so the release stands in mid hand-over."""
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "handOver", queue, EVENT_TAKES="30s")
+    app.edit("deployctl.yaml", lambda spec: spec["spec"]["consumes"].update(timeout="2s"))
+    for number in range(6):
+        (queue.folder / "new" / f"{number}").touch()
+    app.cluster.wait(lambda: len(list((queue.folder / "taken").iterdir())) == 6, what="an event in each hand")
+    assert app.release("--promote", "manual").returncode == 4
+    waits = consumers(app)
+    assert (waits["mode"], waits["awaited"]) == ("handOver", False)
+    assert [(one["consuming"], one["paused"]) for one in waits["sides"]] == [(6, 0), (0, 5)]
+    assert all(one["since"] for one in waits["sides"])
+    following = app.start("status", app.name, "-w")
+    assert app.run("promote", app.name).returncode == 4
+    stands = consumers(app)
+    assert [(one["consuming"], one["paused"]) for one in stands["sides"]] == [(6, 0), (0, 6)]
+    said = app.run("why", app.name).stdout
+    assert " may consume still: it was told to stop" in said
+    assert "Consumers (handOver): stable " in said
+    assert ": 6 of 6 pods consume, the last change " in said
+    assert app.run("abort", app.name).returncode == 0
+    _, told = following.communicate(timeout=60)
+    assert "6 of 6 stable, 0 of 6 preview pods consume" in told
+
+
+def consumers(app: PracticeApp) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(app.run("status", app.name, "-o", "json").stdout)
+    return found["release"]["consumers"]  # type: ignore[no-any-return]
+
+
+def test_who_had_not_stopped_yet_when_the_release_turned_round_goes_on(sandbox, tmp_path):
+    """Old pods are told to stop with an event in hand, and are stable again before they have ended it."""
+    queue = Queue(tmp_path / "queue")
+    app = made(sandbox, tmp_path, "balances", "pauseUntilPromote", queue, pods=2, EVENT_TAKES="20s")
+    app.edit("deployctl.yaml", lambda spec: spec["spec"]["consumes"].update(timeout="2s"))
+    refuses = {"name": "refuses", "http": {"path": "/healthz", "expect": 418}}
+    app.edit("deployctl.yaml", lambda spec: spec["spec"]["gates"].update(after=[refuses]))
+    for number in range(2):
+        (queue.folder / "new" / f"{number}").touch()
+    app.cluster.wait(lambda: len(list((queue.folder / "taken").iterdir())) == 2, what="an event in each hand")
+    done = app.release()
+    assert done.returncode == 3, done.stderr
+    app.cluster.wait(lambda: len(queue.handled()) == 2, what="the events to be handled")
+    time.sleep(1)
+    assert says(app) == [True, True]
 
 
 def test_the_plan_says_who_consumes_and_when(sandbox, tmp_path):

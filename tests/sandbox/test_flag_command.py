@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.platform import EXAMPLE
-from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.sandbox.practice import Practice, PracticeApp, copied
 from tests.sandbox.test_flags_in_a_release import HEALTHY, flagged
 
 FLAGS = """\
@@ -31,9 +29,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
 
 @pytest.fixture
 def app(sandbox: Practice, tmp_path: Path, request: pytest.FixtureRequest) -> PracticeApp:
-    shutil.copytree(EXAMPLE / "balances", tmp_path / "balances")
-    where = namespace(sandbox, f"flag-{abs(hash(request.node.name)) % 10**6}")
-    found = PracticeApp(sandbox, where, "balances", tmp_path / "balances")  # type: ignore[arg-type]
+    found = copied(sandbox, f"flag-{abs(hash(request.node.name)) % 10**6}", tmp_path)
     found.strategy(keepOld="2s")
     flagged(found, {"file": {"path": str(kept(found))}}, after={"new-wallet": True})
     return found

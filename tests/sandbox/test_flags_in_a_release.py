@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -15,8 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.platform import EXAMPLE
-from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.sandbox.practice import Practice, PracticeApp, copied
 
 FLAGS = """{"flags": {"new-wallet": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off"}}}
 """
@@ -32,9 +30,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
 
 @pytest.fixture
 def app(sandbox: Practice, tmp_path: Path, request: pytest.FixtureRequest) -> PracticeApp:
-    shutil.copytree(EXAMPLE / "balances", tmp_path / "balances")
-    where = namespace(sandbox, f"flags-{abs(hash(request.node.name)) % 10**6}")
-    found = PracticeApp(sandbox, where, "balances", tmp_path / "balances")  # type: ignore[arg-type]
+    found = copied(sandbox, f"flags-{abs(hash(request.node.name)) % 10**6}", tmp_path)
     found.strategy(keepOld="2s")
     found.install()
     return found

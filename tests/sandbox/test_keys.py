@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import termios
@@ -12,8 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.bed.layout import REPOSITORY
-from tests.cluster.platform import EXAMPLE
-from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.sandbox.practice import Practice, PracticeApp, balances
 from tests.sandbox.terminal import Terminal
 
 pytestmark = pytest.mark.long  # nine releases
@@ -23,16 +21,8 @@ WAITS = "p promote, a abort, space pause, q leave"
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeApp]:
     """The app balances, whose preview waits for ten minutes after its gates said yes."""
-    folder = tmp_path_factory.mktemp("balances") / "app"
-    shutil.copytree(EXAMPLE / "balances", folder)
-    sandbox = Practice(tmp_path_factory.mktemp("sandbox"))
-    one = PracticeApp(sandbox, namespace(sandbox, "igaming"), "balances", folder)  # type: ignore[arg-type]
-    one.strategy(keepOld="10m", promoteAfter="10m")
-    one.edit("deployment.yaml", lambda each: each["spec"].update(replicas=2))
-    one.edit("deployctl.yaml", lambda each: each["spec"]["gates"].pop("after"))
-    one.install()
-    yield one
-    sandbox.close()
+    with balances(tmp_path_factory, pods=2, keepOld="10m", promoteAfter="10m") as one:
+        yield one
 
 
 @pytest.fixture

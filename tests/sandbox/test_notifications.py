@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,24 +11,15 @@ from typing import Any
 import pytest
 
 from tests.answering import Reply, Server, serving
-from tests.cluster.platform import EXAMPLE
-from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.sandbox.practice import PracticeApp, balances
 
 IMAGE = ("--image", "localhost/igaming:2")
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeApp]:
-    folder = tmp_path_factory.mktemp("balances") / "app"
-    shutil.copytree(EXAMPLE / "balances", folder)
-    sandbox = Practice(tmp_path_factory.mktemp("sandbox"))
-    one = PracticeApp(sandbox, namespace(sandbox, "igaming"), "balances", folder)  # type: ignore[arg-type]
-    one.strategy(keepOld="0s")
-    one.edit("deployment.yaml", lambda each: each["spec"].update(replicas=1))
-    one.edit("deployctl.yaml", lambda each: each["spec"]["gates"].pop("after"))
-    one.install()
-    yield one
-    sandbox.close()
+    with balances(tmp_path_factory) as one:
+        yield one
 
 
 @pytest.fixture

@@ -147,6 +147,13 @@ def test_on_the_way_back_the_preview_stops_first():
     assert consuming.give_back(seen(old(consumes=True), new())) is None
 
 
+def test_on_the_way_back_who_was_told_to_stop_and_has_not_yet_is_told_to_go_on():
+    busy = old(consumes=True, late_seconds=31.0)
+    assert consuming.give_back(seen(busy, new())) == Tell("old", consume=True)
+    assert consuming.taken_back(seen(busy, side("new"))) == Tell("old", consume=True)
+    assert consuming.taken_back(seen(old(consumes=True), side("new"))) is None
+
+
 def test_a_preview_goes_on_while_stable_has_nobody_who_could_take():
     assert consuming.give_back(seen(side("old"), new(consumes=True))) is None
 
