@@ -309,7 +309,7 @@ class Witness:
         """I4: who was taken over from writes no more to a Deployment or a Service, which are guarded.
 
         A pod is not: a label that was on its way, or follows within the moment for which the lock counts as ours,
-        still arrives. It moves no traffic by itself, for the Services are the other's by then. So does one write to
+        still arrives, and so does the delete of a pod without traffic. It moves no traffic by itself, for the Services are the other's by then. So does one write to
         an autoscaler that was on its way; whoever ends the release, or the next command, gives back what it holds.
         """
         since = self.fenced.get(writer.number)
@@ -319,11 +319,15 @@ class Witness:
             writer.asked_lock_at <= since and self.stage.world.now - writer.asked_lock_at <= TRUST_SECONDS
         )
         first = self.calls_when_fenced[writer.number] == len(writer.calls)
-        label = event.resource == "pods" and "deletionTimestamp" not in event.object["metadata"]
-        if label and (first or trusted):
-            self.late_labels.add(event.name)
+        if event.resource == "pods" and (first or trusted) and not self._serves(event):
+            self.late_labels |= set() if "deletionTimestamp" in event.object["metadata"] else {event.name}
         elif not (first and not self.marked(event) and event.resource in UNFENCED):
             self.say("I4", event.resource, f"{writer.command} wrote {event.resource}/{event.name}, fenced")
+
+    def _serves(self, event: Event) -> bool:
+        """Say whether a pod that is deleted was behind a Service: a late delete names the very pod that had left them."""
+        leaving = "deletionTimestamp" in event.object["metadata"]
+        return leaving and any(event.name in names for names in self.behind.values())
 
     def marked(self, event: Event) -> bool:
         """Say whether who took over had marked a Service before this write to it: then it had to be refused."""
