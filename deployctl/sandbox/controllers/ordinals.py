@@ -25,7 +25,7 @@ ALWAYS = frozenset({"replicas", "availableReplicas"})  # told where they are 0, 
 def is_member(held: Json, pod: Json) -> bool:
     """Say whether a pod has a name of the StatefulSet's."""
     parent, _, number = pod["metadata"]["name"].rpartition("-")
-    return number.isdecimal() and parent == held["metadata"]["name"]
+    return bool(number.isdecimal() and parent == held["metadata"]["name"])
 
 
 def ordinal(pod: Json) -> int:
