@@ -78,6 +78,16 @@ RESOURCES: tuple[Resource, ...] = (
         generation=True,
     ),
     Resource(
+        "statefulsets",
+        "StatefulSet",
+        "apps",
+        short=("sts",),
+        categories=("all",),
+        subresources=("status", "scale"),
+        generation=True,
+    ),
+    Resource("controllerrevisions", "ControllerRevision", "apps"),
+    Resource(
         "horizontalpodautoscalers",
         "HorizontalPodAutoscaler",
         "autoscaling",

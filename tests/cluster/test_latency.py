@@ -22,6 +22,7 @@ from tests.cluster.platform import App
 
 pytestmark = pytest.mark.alone
 RATE, TURNS, REST_SECONDS = 50.0, 6, 8.0
+SETTLE_SECONDS = 6.0  # until the last old pod has ended: it sleeps for 5 s in its preStop
 MOST, STEADY = 2.0, 1.5
 REST, PLAIN = "at rest", "during `kubectl rollout restart`"
 STRATEGIES: dict[str, dict[str, Any]] = {
@@ -79,6 +80,7 @@ def taken(app: App) -> dict[str, Took]:
     took = {name: Took() for name in (REST, *STRATEGIES, PLAIN)}
     for turn in range(TURNS):
         for name, strategy in STRATEGIES.items():
+            time.sleep(SETTLE_SECONDS)
             with took[REST].turn(app):
                 time.sleep(REST_SECONDS)
             with took[name].turn(app):

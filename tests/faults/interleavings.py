@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
+from typing import Any
 from unittest.mock import patch
 
 from deployctl.sandbox.calls import Call
@@ -26,6 +27,7 @@ from tests.faults.scenarios import (
     WAITS,
     Scenario,
     dies,
+    lowered,
 )
 from tests.faults.stage import Process, Stage
 from tests.faults.witness import Violation
@@ -36,6 +38,7 @@ SECOND_TURNS = (1, 2, TO_THE_END)  # how many writes the first operator makes be
 EXITS = frozenset({0, 2, 3, 4, 6, 8})
 DIED = (("release", dies(3)),)
 SHIFTED = (("release", dies(7)),)
+RANKED: dict[str, Any] = {"policy": "OrderedReady", "size": 2, "floor": 1}
 ANOTHER = f"release image={NEWER}"
 
 
@@ -58,6 +61,8 @@ PAIRS = dict(
         _pair("blue-green-two-resumes", "resume", "resume", before=DIED),
         _pair("rolling-two-aborts", "abort", "abort", before=(("release", dies(6)),), size=2),
         _pair("blue-green-finish-abort", "finish", "abort", before=SHIFTED),
+        _pair("rolling-stateful-release-rollback", "release", "rollback", **RANKED),
+        _pair("rolling-stateful-resume-rollback", "resume", "rollback", before=lowered(5), **RANKED),
     )
 )
 

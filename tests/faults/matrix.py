@@ -26,7 +26,18 @@ WRITES = (*EVERY, "killAfter", "dropAfter", "conflict")
 READS = (*EVERY, "stale")
 LISTS = (*READS, "gone")
 WATCHES = (*EVERY, "gone", "slowWatch", "truncated")
-LISTED = frozenset({"deployments", "replicasets", "pods", "services", "endpointslices", "configmaps"})
+LISTED = frozenset(
+    {
+        "deployments",
+        "replicasets",
+        "statefulsets",
+        "controllerrevisions",
+        "pods",
+        "services",
+        "endpointslices",
+        "configmaps",
+    }
+)
 THENS = ("resume", "rollback")
 PLANNED = frozenset({"lockLost", "clockJumps"})  # which the stage does, and no plan of the sandbox
 
@@ -171,7 +182,7 @@ class Run:
         )
         meta = deployment["metadata"]
         notes = {**meta["annotations"], ANNOTATION: taken.dump()}
-        self.stage.update("deployments", {**deployment, "metadata": {**meta, "annotations": notes}})
+        self.stage.update(self.scenario.resource, {**deployment, "metadata": {**meta, "annotations": notes}})
         self.witness.taken_over(memory.id)
 
     def _recover(self, act: list[Process]) -> None:

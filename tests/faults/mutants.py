@@ -14,6 +14,7 @@ import msgspec
 from deployctl import observe, record, releases
 from deployctl.autoscaling import through as autoscaling
 from deployctl.cli import steering
+from deployctl.cluster.ordinal_patches import OrdinalWriter
 from deployctl.cluster.patches import KEY, Writer
 from deployctl.consumers import Consumers, Word
 from deployctl.flags.moving import Mover
@@ -22,10 +23,12 @@ from deployctl.lock import Lock
 from deployctl.observe import Open
 from deployctl.rollout import Rollout
 from deployctl.rounds import Census
-from strategies import blue_green, consuming, rolling, steps
+from deployctl.workload import update_strategy
+from strategies import blue_green, consuming, ordinal, rolling, steps
 from strategies.analysis import Answer
 from strategies.blue_green import BlueGreen
-from strategies.model import Finish, Hold
+from strategies.model import Finish, Hold, Lower, Phase, Return
+from strategies.ordinal import Ordinal
 from strategies.rolling import Rolling
 from tests.faults import interleavings, matrix
 from tests.faults.matrix import Trial
@@ -80,6 +83,28 @@ def one_old_pod_fewer(self: Rolling, seen: Any) -> Any:
     return replace(step, stable=step.stable - 1) if isinstance(step, Hold) and step.stable > 1 else step
 
 
+def one_ordinal_lower(self: Ordinal, seen: Any) -> Any:
+    step = NEXT_ORDINAL(self, seen)
+    return replace(step, partition=step.partition - 1) if isinstance(step, Lower) and step.partition else step
+
+
+def above_all(self: OrdinalWriter, settings: Any) -> list[Any]:
+    """Write a partition one above what is meant."""
+    lower = settings.strategy.get("rollingUpdate")
+    if not lower or settings.paused:
+        return SPEC(self, settings)
+    wrong = update_strategy(settings.strategy, lower["partition"] + 1)
+    return SPEC(self, msgspec.structs.replace(settings, strategy=wrong))
+
+
+def returns_by_partition(self: OrdinalWriter, action: Any) -> Any:
+    """Put stable's template back, and leave the pods to the controller."""
+    if not isinstance(action, Return):
+        return ORDINAL_REQUEST(self, action)
+    memory = msgspec.structs.replace(self.memory, phase=Phase.RETURNING.value)
+    return self._wrote(self._partitioned(0), memory, self.stable)
+
+
 def by_the_wall_clock(self: Rollout) -> None:
     self.clock = lambda: record.dt.datetime.now(record.dt.UTC).timestamp()
     POST_INIT(self)
@@ -126,6 +151,7 @@ def gates_say_yes(seen: Any, stage: Any, *_: Any) -> None:
     """Ask no gate."""
 
 
+NEXT_ORDINAL, ORDINAL_REQUEST, SPEC = Ordinal._next, OrdinalWriter.request, OrdinalWriter._spec
 PATCH, KEPT, RESTORE = Writer._patch, Writer._kept, Writer._restore
 PROMOTE, PIN, NEXT = BlueGreen._promote, steps.pin, Rolling._next
 SENT, BEAR, POST_INIT = Rollout._sent, Rollout._bear, Rollout.__post_init__
@@ -309,6 +335,41 @@ MUTANTS: dict[str, Mutant] = {
         (Mover, "_write", writes_the_flag_first),
         where=("blue-green-flags",),
         faults=("killAfter",),
+    ),
+    "ordinal-capacity": _of(
+        "the partition is lowered by one ordinal too many",
+        (Ordinal, "_next", one_ordinal_lower),
+        where=("stateful-release",),
+    ),
+    "ordinal-not-drained": _of(
+        "a StatefulSet's pod is made anew the moment it is told to leave",
+        (ordinal, "drained", nothing),
+        where=("stateful-no-pre-stop",),
+    ),
+    "ordinals-not-asked": _of(
+        "a dark batch of a StatefulSet is let in unasked",
+        (rolling, "ask_each", gates_say_yes),
+        where=("stateful-release",),
+    ),
+    "stuck-pod-left": _of(
+        "the way back leaves to the controller what never gets ready",
+        (Ordinal, "_leave", nothing),
+        where=("stateful-never-ready",),
+    ),
+    "returns-by-partition": _of(
+        "the way back lets the controller make the pods anew, by its own order",
+        (OrdinalWriter, "request", returns_by_partition),
+        where=("stateful-abort",),
+    ),
+    "ordinal-memory": _of(
+        "a write to a StatefulSet says another partition than its memory",
+        (OrdinalWriter, "_spec", above_all),
+        where=("stateful-release",),
+    ),
+    "revision-copies-left": _of(
+        "copies of the annotation stay on ControllerRevisions",
+        (Rollout, "_forget_copies", nothing),
+        where=("stateful-release",),
     ),
     "services-not-marked": _of(
         "who takes over does not mark the Services",

@@ -33,6 +33,7 @@ SMOKE = {"name": "smoke", "http": {"path": "/healthz", "expect": 200}}
 READS = {"name": "reads", "http": {"path": "/balances/canary", "expect": 200}}
 BLUE_GREEN = {"blueGreen": {"promote": "auto", "keepOld": f"{KEEP_SECONDS:g}s"}}
 ROLLING = {"rolling": {"batch": 1, "bake": "5s"}}
+BY_PAIRS = {"rolling": {"batch": 2, "bake": "5s"}}
 AFTER_BEGIN = Fault("killAfter", call=1, method="PATCH", resource="deployments")
 
 
@@ -71,10 +72,15 @@ class Scenario:
     ] = ()  # seconds after the act begins, and how many mCPU all its pods use
     again: str = "resume"  # goes on with what was begun
     flags: Mapping[str, Any] = field(default_factory=dict)  # moves of the flags that a ConfigMap keeps
+    policy: str = ""  # of a StatefulSet: how it manages its pods
 
     @property
     def rolling(self) -> bool:
         return "rolling" in self.strategy
+
+    @property
+    def resource(self) -> str:
+        return "statefulsets" if self.policy else "deployments"
 
     @property
     def onward(self) -> str:
@@ -92,7 +98,8 @@ class Scenario:
         drain: Json = {"preStop": self.pre_stop}
         if self.rounds_seconds or self.late_seconds:
             drain |= {"rounds": {"path": "/internal/rounds"}, "timeout": "10m"}
-        workload = {"manifests": ["app.yaml"], "deployment": APP, "services": list(self.services)}
+        kind = "statefulSet" if self.policy else "deployment"
+        workload = {"manifests": ["app.yaml"], kind: APP, "services": list(self.services)}
         spec = {"workload": workload, "strategy": self.strategy, "drain": drain, "gates": gates}
         if self.consumes:
             spec["consumes"] = {"mode": self.consumes, "path": CONSUME, "atStart": "paused"}
@@ -104,6 +111,10 @@ class Scenario:
             "metadata": {"name": APP},
             "spec": spec,
         }
+
+    def workload(self, image: str, env: Mapping[str, str]) -> Json:
+        one = self.deployment(image, env)
+        return _ranked(one, self.policy) if self.policy else one
 
     def deployment(self, image: str, env: Mapping[str, str]) -> Json:
         one = _example("deployment")
@@ -129,7 +140,8 @@ class Scenario:
         scaler = [_example("hpa")] if self.autoscaled else []
         services = [self.service(name) for name in self.services]
         flags = [_flags(self.flags)] if self.flags else []
-        return [self.deployment(OLD, {}), *services, _example("pdb"), *scaler, *room, *flags]
+        peers = [_peers()] if self.policy else []
+        return [self.workload(OLD, {}), *services, *peers, _example("pdb"), *scaler, *room, *flags]
 
     def at_rest(self, seed: int) -> Stage:
         """Give a stage on which the app has been up for a while."""
@@ -170,6 +182,21 @@ class Scenario:
         """Give what a command does: `release promote=manual wait=promoted`."""
         verb, *words = command.split()
         return partial(VERBS[verb], folder(self), dict(one.split("=") for one in words))
+
+
+def _ranked(deployment: Json, policy: str) -> Json:
+    """Make a StatefulSet of a Deployment."""
+    spec = {key: deployment["spec"][key] for key in ("replicas", "selector", "template")}
+    more = {"serviceName": f"{APP}-peers", "podManagementPolicy": policy}
+    return {**deployment, "kind": "StatefulSet", "spec": {**spec, **more}}
+
+
+def _peers() -> Json:
+    """Give the headless Service that names the pods of a StatefulSet."""
+    one = _example("service")
+    one["metadata"]["name"] = f"{APP}-peers"
+    one["spec"] |= {"clusterIP": "None", "publishNotReadyAddresses": True}
+    return one
 
 
 def _flags(moves: Mapping[str, Any]) -> Json:
@@ -265,7 +292,7 @@ def folder(scenario: Scenario) -> str:
     made = _folder(scenario.name)
     if not (made / "deployctl.yaml").exists():
         objects = [
-            scenario.deployment(NEW, {**scenario.env}),
+            scenario.workload(NEW, {**scenario.env}),
             *map(scenario.service, scenario.services),
         ]
         (made / "app.yaml").write_text("---\n".join(f"{json.dumps(one)}\n" for one in objects))
@@ -279,6 +306,19 @@ def _blue_green(name: str, **fields: Any) -> Scenario:
 
 def _rolling(name: str, **fields: Any) -> Scenario:
     return Scenario(f"rolling-{name}", fields.pop("strategy", ROLLING), **fields)
+
+
+def _stateful(name: str, **fields: Any) -> Scenario:
+    """Release a StatefulSet: of its pods one is always being made anew."""
+    policy, size = fields.pop("policy", "OrderedReady"), fields.pop("size", 3)
+    floor = fields.pop("floor", size - 1)
+    strategy = fields.pop("strategy", ROLLING)
+    return Scenario(f"stateful-{name}", strategy, policy=policy, size=size, floor=floor, **fields)
+
+
+def lowered(number: int) -> tuple[tuple[str, Fault], ...]:
+    """Let a release of a StatefulSet have died right before its patch of this number."""
+    return (("release", dies(number, "statefulsets")),)
 
 
 RELEASED = (("release", None),)
@@ -364,6 +404,20 @@ SCENARIOS: dict[str, Scenario] = {
         _blue_green("of-1", size=1),
         _rolling("of-1", size=1),
         _blue_green("of-6", size=6),
-        _rolling("of-6", size=6, strategy={"rolling": {"batch": 2, "bake": "5s"}}),
+        _rolling("of-6", size=6, strategy=BY_PAIRS),
+        _stateful("release"),
+        _stateful("two-services", services=PAIR),
+        _stateful("no-pre-stop", pre_stop="keep"),
+        _stateful("resume", before=lowered(4), act=("resume",)),
+        _stateful("abort", before=lowered(5), act=("abort",), ends=OLD),
+        _stateful("abort-dark", before=lowered(6), act=("abort",), ends=OLD),
+        _stateful("abort-last-batch", before=lowered(8), act=("abort",), ends=OLD),
+        _stateful("rollback", before=RELEASED, act=("rollback",), ends=OLD),
+        _stateful("gate-says-no", env=BAD, ends=OLD, exits=(3,)),
+        _stateful("gate-during-says-no", env={"FAIL_RATE": "1"}, ends=OLD, exits=(3,)),
+        _stateful("never-ready", env={"NEVER_READY": "1"}, ends=OLD, exits=(3,)),
+        _stateful("rounds", rounds_seconds=15.0),
+        _stateful("secret", env={"DB_PASSWORD": SECRET}, again="release"),
+        _stateful("of-4-parallel", policy="Parallel", size=4, floor=2, strategy=BY_PAIRS),
     )
 }

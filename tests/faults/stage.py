@@ -34,6 +34,7 @@ from deployctl.sandbox.store import Event, fine_stamp
 
 Json = dict[str, Any]
 NAMESPACE = "igaming"
+WORKLOADS = frozenset({"deployments", "statefulsets"})
 MOST_CALLS = 2000  # of one command: then it goes round in circles
 CRASHED = 70  # the exit code of a command that broke with what is no error of ours
 KILLED = 137
@@ -132,7 +133,7 @@ class Stage:
     def _written(self, event: Event) -> None:
         if self.writing:
             self.writing.writes += 1
-            self.writing.began |= event.resource == "deployments"
+            self.writing.began |= event.resource in WORKLOADS
 
     def run(self, command: str, body: Callable[[], int]) -> Process:
         """Run a command to its end, however it ends."""

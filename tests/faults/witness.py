@@ -14,16 +14,17 @@ from deployctl.observe import live, ready, ready_endpoints
 from deployctl.rollout import TRUST_SECONDS
 from deployctl.sandbox.calls import Answer, Call
 from deployctl.sandbox.store import Event
-from deployctl.workload import HASH
+from deployctl.workload import HASH, hash_in
 from tests.faults.scenarios import APP, KEEP_SECONDS, OLD, SECRET, Scenario
-from tests.faults.stage import CRASHED, KILLED, NAMESPACE, Process, Stage
+from tests.faults.stage import CRASHED, KILLED, NAMESPACE, WORKLOADS, Process, Stage
 
 Json = dict[str, Any]
 DATA_PLANE_SECONDS = (
     1.0  # from an EndpointSlice to the last node that sends by it (kube-proxy's iptables sync)
 )
-USERS = ("deployments", "services", "pods", "replicasets", "poddisruptionbudgets", "horizontalpodautoscalers")
-WRITTEN = frozenset({"deployments", "services", "pods", "horizontalpodautoscalers"})
+KEPT = ("deployments", "statefulsets", "services", "replicasets", "controllerrevisions")
+USERS = (*KEPT, "pods", "poddisruptionbudgets", "horizontalpodautoscalers")
+WRITTEN = frozenset({*WORKLOADS, "services", "pods", "horizontalpodautoscalers"})
 UNFENCED = frozenset({"services", "horizontalpodautoscalers"})  # a write that was on its way arrives
 PROXY = re.compile(r"/pods/(?:https?:)?([^/:]+)[^/]*/proxy/healthz")
 CONSUMER = re.compile(r"/pods/(?:https?:)?([^/:]+)[^/]*/proxy/internal/consume")
@@ -49,7 +50,9 @@ class Witness:
         self.left: dict[tuple[str, str], float] = {}  # when a pod left the endpoints of a Service
         self.behind: dict[str, frozenset[str]] = {name: self._slices(name) for name in scenario.services}
         self.began_with = {self._hash(one) for one in self.all("pods")}
-        self.asked: dict[str, set[str]] = defaultdict(set)  # the pods of a revision that passed their gate
+        self.asked: dict[str, set[str]] = defaultdict(
+            set
+        )  # the pods of a revision that passed their gate, by uid
         self.fenced: dict[int, float] = {}  # since when a process may write no more, by its number
         self.calls_when_fenced: dict[
             int, int
@@ -92,7 +95,7 @@ class Witness:
         return self.store.list(resource, NAMESPACE)
 
     def deployment(self) -> Json:
-        one = self.store.get("deployments", NAMESPACE, APP)
+        one = self.store.get(self.scenario.resource, NAMESPACE, APP)
         assert one
         return one
 
@@ -100,7 +103,7 @@ class Witness:
         return load(annotation(self.deployment()))
 
     def _hash(self, pod: Json) -> str:
-        return str(pod["metadata"]["labels"].get(HASH, ""))
+        return hash_in(pod["metadata"]["labels"])
 
     def _pod(self, name: str) -> Json | None:
         return self.store.get("pods", NAMESPACE, name)
@@ -113,7 +116,7 @@ class Witness:
                 self._endpoints_changed(event)
             case "pods":
                 self._pod_changed(event)
-            case "deployments":
+            case "deployments" | "statefulsets":
                 self._deployment_changed(event)
         if self.stage.writing and event.resource in WRITTEN:
             self._written_by(self.stage.writing, event)
@@ -123,7 +126,7 @@ class Witness:
         if asked and isinstance(answer, Answer) and answer.status == 200:
             pod = self._pod(asked[1])
             if pod:
-                self.asked[self._hash(pod)].add(asked[1])
+                self.asked[self._hash(pod)].add(_uid(pod))
 
     def _slices(self, service: str) -> frozenset[str]:
         behind = "kubernetes.io/service-name"
@@ -149,7 +152,7 @@ class Witness:
         if pod is None or (revision := self._hash(pod)) in self.began_with:
             return
         if self.scenario.rolling and not self._scales:
-            if name not in self.asked[revision]:
+            if _uid(pod) not in self.asked[revision]:
                 self.say("I3", "pod", f"{name} is behind {service}, and its gate did not say yes")
         elif len(self.asked[revision]) < (1 if self.scenario.rolling else max(1, self.scenario.size - 1)):
             self.say(
@@ -160,7 +163,7 @@ class Witness:
         """I1, I2: enough pods that run are behind every Service."""
         for service, names in self.behind.items():
             serving = sum(self._runs(name) for name in names)
-            if not serving:
+            if not serving and not self._late(names):
                 self.say("I1", service, f"nothing is behind {service}")
             elif serving + self._late(names) >= self.scenario.least:
                 self.scaled_unseen.discard(service)
@@ -306,7 +309,7 @@ class Witness:
         """I4: who was taken over from writes no more to a Deployment or a Service, which are guarded.
 
         A pod is not: a label that was on its way, or follows within the moment for which the lock counts as ours,
-        still arrives. It moves no traffic by itself, for the Services are the other's by then. So does one write to
+        still arrives, and so does the delete of a pod without traffic. It moves no traffic by itself, for the Services are the other's by then. So does one write to
         an autoscaler that was on its way; whoever ends the release, or the next command, gives back what it holds.
         """
         since = self.fenced.get(writer.number)
@@ -316,10 +319,15 @@ class Witness:
             writer.asked_lock_at <= since and self.stage.world.now - writer.asked_lock_at <= TRUST_SECONDS
         )
         first = self.calls_when_fenced[writer.number] == len(writer.calls)
-        if event.resource == "pods" and (first or trusted):
-            self.late_labels.add(event.name)
+        if event.resource == "pods" and (first or trusted) and not self._serves(event):
+            self.late_labels |= set() if "deletionTimestamp" in event.object["metadata"] else {event.name}
         elif not (first and not self.marked(event) and event.resource in UNFENCED):
             self.say("I4", event.resource, f"{writer.command} wrote {event.resource}/{event.name}, fenced")
+
+    def _serves(self, event: Event) -> bool:
+        """Say whether a pod that is deleted was behind a Service: a late delete names the very pod that had left them."""
+        leaving = "deletionTimestamp" in event.object["metadata"]
+        return leaving and any(event.name in names for names in self.behind.values())
 
     def marked(self, event: Event) -> bool:
         """Say whether who took over had marked a Service before this write to it: then it had to be refused."""
@@ -411,9 +419,7 @@ class Witness:
     def told_nobody(self) -> None:
         """I9: nothing that we wrote holds the secret."""
         kept = [*self.all("configmaps"), *self.all("leases")]
-        notes = (
-            annotation(one) for name in ("deployments", "services", "replicasets") for one in self.all(name)
-        )
+        notes = (annotation(one) for name in KEPT for one in self.all(name))
         if SECRET in str(kept) or any(SECRET in one for one in notes):
             self.say("I9", "objects", "an object of ours holds a secret")
 
@@ -425,6 +431,11 @@ def _own(one: Json) -> Json:
     notes = {key: value for key, value in (meta.get("annotations") or {}).items() if key != REVISION}
     spec = {} if one.get("kind") == "Deployment" else {"spec": one.get("spec")}
     return {"metadata": {**meta, "annotations": notes}, **spec}
+
+
+def _uid(pod: Json) -> str:
+    """Name this very pod: a StatefulSet's come back under their names."""
+    return str(pod["metadata"]["uid"])
 
 
 def _image(pod: Json) -> str:

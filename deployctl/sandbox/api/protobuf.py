@@ -114,7 +114,7 @@ def _value(kind: str, value: Value) -> Any:
             return _either(dict(_parts(_bytes(value))))
         case "Time" | "MicroTime":
             return _time(kind, dict(_parts(_bytes(value))))
-        case "FieldsV1":
+        case "FieldsV1" | "RawExtension":
             return json.loads(_bytes(dict(_parts(_bytes(value))).get(1, b"{}")))
     if isinstance(value, int):
         return value - (NEGATIVE << 1) if value >= NEGATIVE else value

@@ -1,4 +1,4 @@
-"""The `scale` of a Deployment or ReplicaSet: autoscaling/v1, how many replicas are wanted and there."""
+"""The `scale` of a Deployment, ReplicaSet or StatefulSet: autoscaling/v1, how many replicas are wanted and there."""
 
 from __future__ import annotations
 

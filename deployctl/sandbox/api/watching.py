@@ -28,6 +28,11 @@ NOTHING: dict[str, Json] = {  # what a bookmark shows beside its version: the fi
     "services": {"spec": {}, "status": {"loadBalancer": {}}},
     "deployments": {"spec": {"selector": None, "template": TEMPLATE, "strategy": {}}, "status": {}},
     "replicasets": {"spec": {"selector": None, "template": TEMPLATE}, "status": {"replicas": 0}},
+    "statefulsets": {
+        "spec": {"selector": None, "template": TEMPLATE, "serviceName": "", "updateStrategy": {}},
+        "status": {"replicas": 0, "availableReplicas": 0},
+    },
+    "controllerrevisions": {"data": None, "revision": 0},
     "endpointslices": {"addressType": "", "endpoints": None, "ports": None},
     "leases": {"spec": {}},
 }

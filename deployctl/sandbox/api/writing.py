@@ -33,6 +33,7 @@ BEGINNING: dict[str, Json] = {  # a status before any controller has seen the ob
     "services": {"loadBalancer": {}},
     "deployments": {},
     "replicasets": {"replicas": 0},
+    "statefulsets": {"replicas": 0, "availableReplicas": 0},
     "horizontalpodautoscalers": {"desiredReplicas": 0, "currentMetrics": None},
     "poddisruptionbudgets": {
         "disruptionsAllowed": 0,

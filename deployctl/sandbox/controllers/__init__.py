@@ -17,6 +17,7 @@ from deployctl.sandbox.controllers.namespaces import Namespaces
 from deployctl.sandbox.controllers.quota import Quotas
 from deployctl.sandbox.controllers.replicaset import ReplicaSets
 from deployctl.sandbox.controllers.scheduler import Scheduler
+from deployctl.sandbox.controllers.statefulset import StatefulSets
 from deployctl.sandbox.resources import BY_NAME
 from deployctl.sandbox.store import stamp
 
@@ -39,6 +40,7 @@ def employ_all(cluster: Cluster, runtime: Runtime) -> None:
     for controller in (
         Deployments(store, kin, admit),
         ReplicaSets(store, kin, admit),
+        StatefulSets(store, kin, admit),
         Scheduler(store),
         Kubelet(cluster, runtime),
         EndpointSlices(store, kin),

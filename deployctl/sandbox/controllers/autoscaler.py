@@ -24,7 +24,7 @@ NO_SERVER = (
     "unable to fetch metrics from resource metrics API: "
     "the server could not find the requested resource (get pods.metrics.k8s.io)"
 )
-SCALED = frozenset({"Deployment", "ReplicaSet"})
+SCALED = frozenset({"Deployment", "ReplicaSet", "StatefulSet"})
 
 
 class Autoscalers:

@@ -31,7 +31,7 @@ class Budgets:
         """Look at a budget itself, at those of a pod, and at all of a namespace where something is scaled."""
         if event.resource == "poddisruptionbudgets":
             return ((event.namespace, event.name),)
-        if event.resource not in {"pods", "deployments", "replicasets"}:
+        if event.resource not in {"pods", "deployments", "replicasets", "statefulsets"}:
             return ()
         budgets = self._store.list("poddisruptionbudgets", event.namespace)
         if event.resource == "pods":
@@ -65,7 +65,7 @@ class Budgets:
         return expected, in_pods(least, expected, up=True)
 
     def _scale(self, pods: list[Json]) -> int:
-        """Add up the sizes of the Deployments, or the ReplicaSets alone, that the pods belong to."""
+        """Add up the sizes of the Deployments and StatefulSets, or the ReplicaSets alone, that the pods belong to."""
         owners = {one["metadata"]["uid"]: one for pod in pods if (one := self._top(pod)) is not None}
         return sum(size(one) for one in owners.values())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from deployctl.sandbox.controllers.selecting import labels_of, selects
@@ -11,7 +12,9 @@ from deployctl.sandbox.store import Event, Store
 Json = dict[str, Any]
 Member = tuple[str, str, str]  # resource, namespace, name
 
-KINDS = frozenset({"pods", "replicasets"})  # of them the ones without a controller are known, too
+KINDS = frozenset(
+    {"pods", "replicasets", "controllerrevisions"}
+)  # of them the ones without a controller are known, too
 
 
 def controller_of(one: Json) -> Json | None:
@@ -59,8 +62,10 @@ class Kin:
         found = sorted(self._of.get(uid, ()))
         return [(each[0], one) for each in found if (one := self._store.get(*each)) is not None]
 
-    def claimed(self, resource: str, owner: Json, kind: str) -> list[Json]:
-        """Give what an object controls and selects; adopt what is free and let go of what it selects no more."""
+    def claimed(
+        self, resource: str, owner: Json, kind: str, fits: Callable[[Json], bool] = lambda _: True
+    ) -> list[Json]:
+        """Give what an object controls and selects; adopt what is free and `fits`, let go of what it selects no more."""
         mine = [one for one in self.controlled(resource, owner) if self._kept(resource, owner, one)]
         if "deletionTimestamp" in owner["metadata"]:
             return mine
@@ -69,7 +74,7 @@ class Kin:
         return mine + [
             self._adopted(resource, one, me)
             for one in free
-            if selects(selector, labels_of(one)) and "deletionTimestamp" not in one["metadata"]
+            if selects(selector, labels_of(one)) and "deletionTimestamp" not in one["metadata"] and fits(one)
         ]
 
     def _kept(self, resource: str, owner: Json, one: Json) -> bool:

@@ -59,6 +59,23 @@ def _deployment(one: Json) -> None:
     pod_spec(spec["template"]["spec"])
 
 
+def _stateful_set(one: Json) -> None:
+    spec = one["spec"]
+    spec.setdefault("podManagementPolicy", "OrderedReady")
+    strategy = spec["updateStrategy"]
+    if "type" not in strategy:
+        strategy.update(type="RollingUpdate", rollingUpdate=strategy.get("rollingUpdate") or {})
+    if (rolling := strategy.get("rollingUpdate")) is not None:
+        rolling.pop("maxUnavailable", None)  # its gate is off
+        if strategy["type"] == "RollingUpdate":
+            rolling.setdefault("partition", 0)
+    kept = spec.get("persistentVolumeClaimRetentionPolicy") or {}
+    spec["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Retain", "whenScaled": "Retain", **kept}
+    spec.setdefault("replicas", 1)
+    spec.setdefault("revisionHistoryLimit", 10)
+    pod_spec(spec["template"]["spec"])
+
+
 def _replica_set(one: Json) -> None:
     spec = one["spec"]
     spec.setdefault("replicas", 1)
@@ -143,6 +160,7 @@ def _endpoint_slice(one: Json) -> None:
 FILL: dict[str, Callable[[Json], None]] = {
     "deployments": _deployment,
     "replicasets": _replica_set,
+    "statefulsets": _stateful_set,
     "pods": _pod,
     "services": _service,
     "horizontalpodautoscalers": _autoscaler,

@@ -35,6 +35,7 @@ STATUS: Path = ("f:status",)
 KEPT_BY_STATUS: dict[str, tuple[Path, ...]] = {  # what a write of the status cannot change
     "Deployment": (("f:spec",), ("f:metadata", "f:labels")),
     "ReplicaSet": (("f:spec",),),
+    "StatefulSet": (("f:spec",),),
     "Pod": (("f:spec",), ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences")),
 }
 

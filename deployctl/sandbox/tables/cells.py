@@ -38,6 +38,31 @@ def replica_set(one: Json, now: float) -> list[Any]:
     return [one["metadata"]["name"], *numbers, _age(one, now), *wide]
 
 
+def stateful_set(one: Json, now: float) -> list[Any]:
+    spec, ready = one["spec"], (one.get("status") or {}).get("readyReplicas", 0)
+    return [
+        one["metadata"]["name"],
+        f"{ready}/{spec.get('replicas', 1)}",
+        _age(one, now),
+        *_containers(spec),
+    ]
+
+
+def controller_revision(one: Json, now: float) -> list[Any]:
+    owners = one["metadata"].get("ownerReferences") or ()
+    owner = next((each for each in owners if each.get("controller")), None)
+    return [one["metadata"]["name"], _named(owner), str(one["revision"]), _age(one, now)]
+
+
+def _named(owner: Json | None) -> str:
+    """Name an owner as kubectl does: `statefulset.apps/web`."""
+    if owner is None:
+        return NONE
+    group = owner["apiVersion"].rpartition("/")[0]
+    kind = owner["kind"].lower()
+    return f"{kind}.{group}/{owner['name']}" if group else f"{kind}/{owner['name']}"
+
+
 def _containers(spec: Json) -> list[str]:
     containers = spec["template"]["spec"].get("containers") or []
     return [",".join(one["name"] for one in containers), ",".join(one.get("image", "") for one in containers)]

@@ -31,6 +31,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "deployments": ("Name", "Ready", "Up-to-date", "Available", "Age", *WORKLOAD),
     "replicasets": ("Name", "Desired#", "Current#", "Ready#", "Age", *WORKLOAD),
+    "statefulsets": ("Name", "Ready", "Age", "Containers*", "Images*"),
+    "controllerrevisions": ("Name", "Controller", "Revision", "Age"),
     "services": ("Name", "Type", "Cluster-IP", "External-IP", "Port(s)", "Age", "Selector*"),
     "namespaces": ("Name", "Status", "Age"),
     "nodes": (
@@ -52,6 +54,8 @@ CELLS: dict[str, Callable[[Json, float], list[Any]]] = {
     "pods": pod,
     "deployments": cells.deployment,
     "replicasets": cells.replica_set,
+    "statefulsets": cells.stateful_set,
+    "controllerrevisions": cells.controller_revision,
     "services": cells.service,
     "namespaces": cells.namespace,
     "nodes": cells.node,

@@ -46,6 +46,11 @@ def replica_set(name: str = "web", /, replicas: int = 2, pods: Json | None = Non
     return {**deployment(name, replicas, pods), "kind": "ReplicaSet"}
 
 
+def stateful_set(name: str = "web", /, replicas: int = 2, pods: Json | None = None, **spec: Any) -> Json:
+    wanted = deployment(name, replicas, pods, serviceName="peers", **spec)
+    return {**wanted, "kind": "StatefulSet"}
+
+
 def pod(name: str = "one", image: str = PAUSE, /, *, labels: Json | None = None, **env: str) -> Json:
     made = template(image, labels=labels, **env)
     return {

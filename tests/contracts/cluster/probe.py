@@ -20,6 +20,8 @@ TELLING = ("Warning", "Retry-After", "Location", "Allow")
 GROUPS = {
     "deployments": "/apis/apps/v1",
     "replicasets": "/apis/apps/v1",
+    "statefulsets": "/apis/apps/v1",
+    "controllerrevisions": "/apis/apps/v1",
     "endpointslices": "/apis/discovery.k8s.io/v1",
     "leases": "/apis/coordination.k8s.io/v1",
     "horizontalpodautoscalers": "/apis/autoscaling/v2",

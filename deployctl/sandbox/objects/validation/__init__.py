@@ -16,6 +16,8 @@ Json = dict[str, Any]
 CHECKS: dict[str, Callable[[Json, Json | None], Causes]] = {
     "deployments": workloads.deployment,
     "replicasets": workloads.replica_set,
+    "statefulsets": workloads.stateful_set,
+    "controllerrevisions": workloads.controller_revision,
     "pods": pods.pod,
     "services": services.service,
     "horizontalpodautoscalers": scaling.autoscaler,

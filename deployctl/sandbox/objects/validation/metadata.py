@@ -44,6 +44,7 @@ def _segment(name: str) -> Messages:
 NAMES: dict[str, Callable[[str], Messages]] = {
     "namespaces": dns_label,
     "services": dns_1035,
+    "statefulsets": dns_label,
     "poddisruptionbudgets": _segment,
     "events": _segment,
 }

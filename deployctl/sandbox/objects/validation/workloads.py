@@ -1,4 +1,4 @@
-"""Deployments and ReplicaSets."""
+"""Deployments, ReplicaSets, StatefulSets and their ControllerRevisions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from deployctl.sandbox.objects.validation.metadata import labels, matches, notes, selector
 from deployctl.sandbox.objects.validation.pods import deletion_cost, pod_spec
-from deployctl.sandbox.objects.validation.syntax import percent
+from deployctl.sandbox.objects.validation.syntax import dns_label, percent
 from deployctl.sandbox.objects.validation.words import (
     Causes,
     each,
@@ -20,6 +20,19 @@ from deployctl.sandbox.objects.validation.words import (
 Json = dict[str, Any]
 
 STRATEGIES = ("Recreate", "RollingUpdate")
+CHANGEABLE = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+FIXED = (
+    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
+    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+)
 
 
 def deployment(one: Json, before: Json | None) -> Causes:
@@ -43,12 +56,58 @@ def replica_set(one: Json, before: Json | None) -> Causes:
     yield from _kept(spec, before)
 
 
+def stateful_set(one: Json, before: Json | None) -> Causes:
+    spec = one["spec"]
+    if (policy := spec["podManagementPolicy"]) not in {"OrderedReady", "Parallel"}:
+        yield invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
+    yield from _update_strategy(spec["updateStrategy"])
+    if spec.get("volumeClaimTemplates"):
+        yield forbidden("spec.volumeClaimTemplates", "this practice cluster has no volumes")
+    for key in ("replicas", "minReadySeconds"):
+        yield from not_negative(spec.get(key), f"spec.{key}")
+    yield from not_negative((spec.get("ordinals") or {}).get("start"), "spec.ordinals.start")
+    if before is None and spec.get("serviceName"):
+        yield from each("spec.serviceName", spec["serviceName"], dns_label(spec["serviceName"]))
+    yield from _selection(spec, (before or {}).get("spec", {}), "StatefulSet")
+    if before and _fixed(before["spec"]) != _fixed(spec):
+        yield forbidden("spec", FIXED)
+
+
+def _fixed(spec: Json) -> Json:
+    return {key: value for key, value in spec.items() if key not in CHANGEABLE}
+
+
+def _update_strategy(strategy: Json) -> Causes:
+    rolling, field = strategy.get("rollingUpdate"), "spec.updateStrategy"
+    match strategy["type"]:
+        case "OnDelete":
+            if rolling is not None:
+                yield invalid(
+                    f"{field}.rollingUpdate",
+                    {"Partition": rolling.get("partition", 0), "MaxUnavailable": None},
+                    "only allowed for updateStrategy 'RollingUpdate'",
+                )
+        case "RollingUpdate":
+            yield from not_negative((rolling or {}).get("partition"), f"{field}.rollingUpdate.partition")
+        case other:
+            known = {"Type": other, "RollingUpdate": rolling}
+            yield invalid(field, known, "must be 'RollingUpdate' or 'OnDelete'")
+
+
+def controller_revision(one: Json, before: Json | None) -> Causes:
+    yield from not_negative(one.get("revision"), "revision")
+    if before is None and one.get("data") is None:
+        yield required("data", "data is mandatory")
+    if before is not None and before.get("data") != one.get("data"):
+        yield invalid("data", one.get("data"), "field is immutable")
+
+
 def _kept(spec: Json, before: Json | None) -> Causes:
     if before and before["spec"].get("selector") != spec.get("selector"):
         yield invalid("spec.selector", spec.get("selector"), "field is immutable")
 
 
-def _selection(spec: Json, before: Json) -> Causes:
+def _selection(spec: Json, before: Json, kind: str = "ReplicaSet") -> Causes:
     """Check the selector, and the template that it must select, where they are new."""
     wanted = spec.get("selector")
     if before.get("selector") == wanted and before.get("template") == spec["template"]:
@@ -59,14 +118,15 @@ def _selection(spec: Json, before: Json) -> Causes:
         wrong = list(selector(wanted, "spec.selector"))
         yield from wrong
         if not (wanted.get("matchLabels") or wanted.get("matchExpressions")):
-            yield invalid("spec.selector", wanted, "empty selector is invalid for deployment")
+            whose = "statefulset" if kind == "StatefulSet" else "deployment"
+            yield invalid("spec.selector", wanted, f"empty selector is invalid for {whose}")
         if wrong:
             yield invalid("spec.selector", wanted, "invalid label selector")
             return
-    yield from _template(spec["template"], wanted)
+    yield from _template(spec["template"], wanted, kind)
 
 
-def _template(template: Json, wanted: Json | None) -> Causes:
+def _template(template: Json, wanted: Json | None, kind: str) -> Causes:
     meta, spec, field = template.get("metadata") or {}, template["spec"], "spec.template"
     carried = meta.get("labels")
     if wanted is None or not matches(wanted, carried or {}):
@@ -78,7 +138,7 @@ def _template(template: Json, wanted: Json | None) -> Causes:
     if spec.get("restartPolicy") != "Always":
         yield unsupported(f"{field}.spec.restartPolicy", spec.get("restartPolicy", ""), ["Always"])
     if "activeDeadlineSeconds" in spec:
-        told = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        told = f"activeDeadlineSeconds in {kind} is not Supported"
         yield forbidden(f"{field}.spec.activeDeadlineSeconds", told)
 
 

@@ -16,6 +16,7 @@ GROUPS = (
     "defaults",
     "holding",
     "rolling",
+    "ranking",
     "living",
     "around",
     "speaking",
