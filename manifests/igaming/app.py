@@ -104,10 +104,10 @@ class Request:
         self.headers = {
             name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)
         }
-        length = self.headers.get("content-length", "0")
-        if "transfer-encoding" in self.headers or not length.isdecimal():
-            raise ValueError("the body needs a Content-Length")
-        self.body_bytes = int(length)
+        length, coding = self.headers.get("content-length", "0"), self.headers.get("transfer-encoding", "")
+        if coding not in ("", "chunked") or not length.isdecimal() or (coding and length != "0"):
+            raise ValueError("the body needs a Content-Length, or comes in chunks")
+        self.is_chunked, self.body_bytes = bool(coding), int(length)
         wish = self.headers.get("connection", "").lower()
         self.keepalive = wish == "keep-alive" if version == "HTTP/1.0" else wish != "close"
         self.body = b""
@@ -137,13 +137,36 @@ def take_request(inbox: bytearray) -> Request | None:
     """Take the first request out of `inbox`, or None until it is whole."""
     head, blank, rest = bytes(inbox).partition(b"\r\n\r\n")
     request = Request(head) if blank else None
-    if request and len(rest) >= request.body_bytes:
-        request.body = rest[: request.body_bytes]
-        inbox[:] = rest[request.body_bytes :]
-        return request
+    if request:
+        body, used = joined(rest) if request.is_chunked else (rest[: request.body_bytes], request.body_bytes)
+        if 0 <= used <= len(rest):
+            request.body = body
+            inbox[:] = rest[used:]
+            return request
     if len(inbox) > INBOX_LIMIT_BYTES:
         raise ValueError("the request is too long")
     return None
+
+
+def joined(rest: bytes) -> tuple[bytes, int]:
+    """Join a body's chunks (RFC 9112, 7.1), and say how many bytes it took: -1 until it is whole.
+
+    `kubectl create --raw` sends one, for it does not know how long what it reads will be.
+    """
+    body, at = b"", 0
+    while (end := rest.find(b"\r\n", at)) >= 0:
+        size = int(rest[at:end].partition(b";")[0], 16)
+        if size < 0:
+            raise ValueError("a chunk has a size")
+        chunk, at = rest[end + 2 : end + 2 + size], end + 2 + size + 2
+        if at > len(rest):
+            break
+        if rest[at - 2 : at] != b"\r\n":
+            raise ValueError("a chunk is longer than its size; trailers are not taken")
+        if not size:
+            return body, at
+        body += chunk
+    return b"", -1
 
 
 class Platform:

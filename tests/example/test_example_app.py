@@ -179,6 +179,18 @@ def test_a_request_may_come_in_pieces(start: Start) -> None:
     assert everything(sock).startswith("HTTP/1.1 400")
 
 
+def test_a_body_may_come_in_chunks_and_these_in_pieces(start: Start) -> None:
+    bet = '{"player": "p1", "stake": 5}'
+    sock = start().dial("POST /bets HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;of=two\r\n" + bet[:5])
+    time.sleep(0.02)
+    sock.sendall(f"\r\n{len(bet) - 5:X}\r\n{bet[5:]}\r\n0\r\n".encode())
+    time.sleep(0.02)
+    sock.sendall(b"\r\nGET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+    told = everything(sock)
+    assert told.startswith("HTTP/1.1 201")
+    assert told.count("HTTP/1.1 200") == 1
+
+
 def test_http_1_0_closes_after_its_answer(start: Start) -> None:
     assert "Connection: close" in everything(start().dial("GET / HTTP/1.0\r\n\r\n"))
 
@@ -187,7 +199,11 @@ def test_http_1_0_closes_after_its_answer(start: Start) -> None:
     "request_text",
     [
         "nonsense\r\n\r\n",
-        "POST /bets HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /bets HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "POST /bets HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+        "POST /bets HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "POST /bets HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n",
+        "POST /bets HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabcd",
         "POST /bets HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
         "GET /?hold_ms=soon HTTP/1.1\r\n\r\n",
     ],
