@@ -343,8 +343,8 @@ SCENARIOS: dict[str, Scenario] = {
         _blue_green("rollback-in-keep-old", before=(("release", dies(7)),), act=("rollback",), ends=OLD),
         _rolling("abort", before=(("release", dies(4)),), act=("abort",), ends=OLD),
         _rolling("abort-detached", before=(("release", dies(7, "pods")),), act=("abort",), ends=OLD),
-        _rolling("abort-last-batch", before=(("release", dies(6, "services")),), act=("abort",), ends=OLD),
-        _rolling("abort-finishing", before=(("release", dies(8, "services")),), act=("abort",), ends=OLD),
+        _rolling("abort-last-batch", before=(("release", dies(7, "services")),), act=("abort",), ends=OLD),
+        _rolling("abort-finishing", before=(("release", dies(9, "services")),), act=("abort",), ends=OLD),
         _blue_green("rollback", before=RELEASED, act=("rollback",), ends=OLD),
         _blue_green("rollback-no-pre-stop", before=RELEASED, act=("rollback",), ends=OLD, pre_stop="keep"),
         _rolling("rollback", before=RELEASED, act=("rollback",), ends=OLD),
@@ -357,7 +357,7 @@ SCENARIOS: dict[str, Scenario] = {
         _rolling("abort-rounds", before=(("release", dies(4)),), act=("abort",), ends=OLD, rounds_seconds=40),
         _rolling(
             "abort-half-way",
-            before=(("release", dies(5, "services")),),
+            before=(("release", dies(6, "services")),),
             act=("abort",),
             ends=OLD,
             rounds_seconds=9,
@@ -396,7 +396,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         _rolling(
             "abort-holder",
-            before=(("release", dies(8, "services")),),
+            before=(("release", dies(9, "services")),),
             act=("abort",),
             ends=OLD,
             consumes="handOver",
