@@ -160,8 +160,8 @@ def _started(name: str, made: Any, seconds: float) -> Any:
     client.add_handler(*hear)
     api.set_provider(made, name)
     end = time.monotonic() + seconds
-    while client.get_provider_status() is ProviderStatus.NOT_READY and time.monotonic() < end:
-        time.sleep(POLL_SECONDS)
+    while not told and time.monotonic() < end and client.get_provider_status() is not ProviderStatus.READY:
+        time.sleep(POLL_SECONDS)  # why it is in error is told a moment after that it is
     client.remove_handler(*hear)
     status = client.get_provider_status()
     if status is not ProviderStatus.READY:

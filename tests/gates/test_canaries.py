@@ -12,6 +12,7 @@ from deployctl.gates.job import Job
 from deployctl.gates.prometheus import Prometheus
 from deployctl.gates.stage import Stages
 from deployctl.gates.webhook import Webhook
+from deployctl.observe import Snapshot
 from deployctl.render import words
 from deployctl.render.jsonl import Jsonl
 from deployctl.spec import said
@@ -63,7 +64,10 @@ def test_what_a_gate_was_given_in_secret_is_written_nowhere(kind, monkeypatch, c
         assert eventually(lambda: BEFORE in stages.verdicts())
     stages.stop()
     assert not stages.verdicts()[BEFORE].passed
-    Jsonl("wallet", told.append).turn(None, World.at_rest(3, ("wallet",)).observe(), Ask(BEFORE, ()), stages)
+    nothing = Snapshot({}, (), (), (), ())
+    Jsonl("wallet", told.append).turn(
+        nothing, World.at_rest(3, ("wallet",)).observe(), Ask(BEFORE, ()), stages
+    )
     story = [text for _, text in words.verdicts(stages)]
     output = capfd.readouterr()
     every = [
