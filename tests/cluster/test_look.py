@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from typing import Any
 
 import pytest
@@ -103,6 +104,7 @@ def test_a_shifted_release_is_left_by_hand(balances: App) -> None:
     balances.env(REVISION="r2")
     with balances.load() as load:
         killed_at(balances, "asking the gates after")
+        time.sleep(2)  # kube-proxy programs the shift
         goes_back(balances)
     assert load.report.failed == 0, load.report
     assert load.report.answers("r2") > 0
