@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster.platform import EXAMPLE, until
-from tests.sandbox.practice import Practice, PracticeApp, namespace
+from tests.cluster.platform import until
+from tests.sandbox.practice import Practice, PracticeApp, copied
 
 Json = dict[str, Any]
 IMAGE = ("--image", "localhost/igaming:2")
@@ -31,8 +30,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
 def app(sandbox: Practice, tmp_path: Path, request: pytest.FixtureRequest) -> PracticeApp:
     """Give an app of three pods in a namespace that allows five, and a release of two at once."""
     name = f"fit-{abs(hash(request.node.name)) % 10**8}"
-    shutil.copytree(EXAMPLE / "balances", tmp_path / "balances")
-    one = PracticeApp(sandbox, namespace(sandbox, name), "balances", tmp_path / "balances")  # type: ignore[arg-type]
+    one = copied(sandbox, name, tmp_path)
     one.edit("deployment.yaml", lambda each: each["spec"].update(replicas=3))
     one.edit("deployctl.yaml", lambda each: each["spec"].update(gates={}, strategy=strategy()))
     for file in ("deployment.yaml", "service.yaml"):
